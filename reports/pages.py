@@ -1,0 +1,221 @@
+"""Executed notebooks and kept results -> pages that work offline, without scripts or a kernel.
+
+Formulas become MathML when the page is built, which browsers draw themselves; figures are files
+beside the page; an explorer, which needs a kernel, becomes a line that says how to open it.
+"""
+
+import base64
+import re
+import struct
+from pathlib import Path
+
+import jinja2
+import nbformat
+from markup import PageError, check_page, inline_markdown, markdown
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+from store import question_key
+
+TEMPLATES = Path(__file__).parent / "templates"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_NOTE = (
+    '<p class="widget-note">Explorer: open the notebook (<code>make lab</code>) to move the '
+    "sliders. The figure above shows its starting point.</p>"
+)
+IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
+PROTOCOL = "data sha256 split n scale unit seed budget device seconds".split()
+QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
+TITLE = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
+
+
+def outline(nb, name):
+    """(title, [{"question", "title"}, ...]) as the notebook's headings give them."""
+    text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    title = TITLE.search(text)
+    questions = [{"question": number, "title": rest} for number, rest in QUESTION.findall(text)]
+    return (title[1] if title else name), questions
+
+
+def page(nb, name, title, links):
+    """The page of one executed notebook and its figures: (html, {file name: bytes}).
+
+    `links` are the pages of the report in order, [(name, title), ...]. Raises PageError.
+    """
+    nb = nbformat.from_dict(nb)
+    figures = take_figures(nb, name)
+    drop_unshowable(nb)
+    body, _ = exporter().from_notebook_node(nb)
+    names = [link[0] for link in links]
+    i = names.index(name)
+    html = (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            name=name,
+            body=body,
+            links=links,
+            before=links[i - 1] if i else None,
+            after=links[i + 1] if i + 1 < len(links) else None,
+            questions=outline(nb, name)[1],
+        )
+    )
+    check_page(html, name, {f"figures/{file}" for file in figures})
+    return html, figures
+
+
+def index(report, figure_sizes):
+    """index.html of a merged report (the content of results.json)."""
+    sections = [section(name, report) for name in sorted(report["notebooks"])]
+    html = (
+        environment()
+        .get_template("index.html.j2")
+        .render(
+            report=report,
+            sections=sections,
+            sizes=figure_sizes,
+            failed=[s for s in sections if s["error"]],
+            links=[(s["name"], s["title"]) for s in sections if s["page"]],
+            used=used(report["results"]),
+        )
+    )
+    check_page(html, "index", {f"figures/{file}" for file in figure_sizes})
+    return html
+
+
+def section(name, report):
+    """What the index says of one notebook: its state, and a card a question."""
+    about = report["notebooks"][name]
+    answers = {a["question"]: a for a in report["answers"] if a["notebook"] == name}
+    results = [r for r in report["results"] if r["notebook"] == name]
+    titles = {q["question"]: q["title"] for q in about["questions"]}
+    numbers = sorted({*titles, *answers, *(r["question"] for r in results)}, key=question_key)
+    cards = [card(n, titles, answers.get(n), results) for n in numbers]
+    return {"name": name, "cards": cards, **about}
+
+
+def card(number, titles, answer, results):
+    results = [r for r in results if r["question"] == number]
+    by_name = {r["name"]: r for r in results}
+    shown = by_name.get((answer or {}).get("figure"))
+    if not (shown and shown.get("figure")):
+        shown = next((r for r in results if r.get("figure")), None)
+    title = titles.get(number) or (answer or results[0])["title"]
+    anchor = "q" + number.replace(".", "-") if number in titles else ""
+    return {
+        "number": number,
+        "title": title,
+        "anchor": anchor,
+        "answer": answer,
+        "shown": shown,
+        "results": results,
+    }
+
+
+def used(results):
+    """What this report was made from, as the results' own protocols say: {"data": [...], ...}."""
+    kept = {}
+    for key in ("data", "device"):
+        values = {str(r["protocol"][key]) for r in results if r["protocol"].get(key)}
+        kept[key] = sorted(values)
+    return kept
+
+
+def take_figures(nb, name):
+    """Move every displayed picture out of `nb`: returns {file name: bytes}, leaves a reference."""
+    figures = {}
+    for cell in nb.cells:
+        for n, output in enumerate(cell.get("outputs", []), 1):
+            for kind in IMAGES.keys() & output.get("data", {}).keys():
+                about = output.metadata.get(kind, {})
+                file = f"{about.get('name') or f'{name}-{cell.id}-{n}'}.{IMAGES[kind]}"
+                content = base64.b64decode(output.data[kind])
+                if not str(about.get("alt", "")).strip():
+                    raise PageError(f"cell {cell.id}: a picture has no alt text; show it by keep()")
+                if figures.get(file, content) != content:
+                    raise PageError(f"cell {cell.id}: a second, different picture named {file}")
+                figures[file] = content
+                # A picture shown twice, as text and as figure, is one figure: keep only the image.
+                output.data = nbformat.from_dict({"text/html": picture(file, content, about)})
+    return figures
+
+
+def picture(file, content, about):
+    size = png_size(content)
+    box = f' width="{size[0]}" height="{size[1]}"' if size else ""
+    alt = jinja2.filters.escape(about["alt"].strip())
+    return f'<img class="figure" src="figures/{file}" alt="{alt}"{box}>'
+
+
+def png_size(content):
+    """(width, height) of a PNG, so that the page keeps its place before the picture is there."""
+    if content[:8] != b"\x89PNG\r\n\x1a\n":
+        return None
+    return struct.unpack(">II", content[16:24])
+
+
+def drop_unshowable(nb):
+    """Scripts go; an explorer becomes one note a cell; a progress bar drawn as a widget goes."""
+    state = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    for cell in nb.cells:
+        shown, noted = [], False
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if WIDGET in data:
+                if not noted and not is_progress(data[WIDGET].get("model_id"), state):
+                    html = nbformat.from_dict({"text/html": WIDGET_NOTE})
+                    shown.append(nbformat.v4.new_output("display_data", html))
+                    noted = True
+            elif "application/javascript" not in data:
+                shown.append(output)
+        if "outputs" in cell:
+            cell.outputs = shown
+
+
+def is_progress(model_id, state):
+    model = state.get(model_id, {})
+    if model.get("model_name") in ("FloatProgressModel", "IntProgressModel"):
+        return True
+    children = model.get("state", {}).get("children", [])
+    return any(is_progress(child.removeprefix("IPY_MODEL_"), state) for child in children)
+
+
+def exporter():
+    made = HTMLExporter(template_file=str(TEMPLATES / "cells.html.j2"))
+    made.register_filter("markdown2html", markdown)
+    return made
+
+
+def environment():
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    made.filters["inline"] = inline_markdown
+    made.filters["number"] = number
+    made.filters["ordered"] = ordered
+    made.globals["code_css"] = code_css()
+    return made
+
+
+def number(value):
+    """A measured number as people read it; the full one is in results.json."""
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def ordered(protocol):
+    """A protocol's (key, value) pairs, the agreed keys first."""
+    keys = [key for key in PROTOCOL if key in protocol]
+    return [(key, protocol[key]) for key in [*keys, *sorted(set(protocol) - set(keys))]]
+
+
+def code_css():
+    light = HtmlFormatter(style="xcode").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
