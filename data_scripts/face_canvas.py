@@ -1,46 +1,65 @@
-"""The canvas of the face renderer: coordinates, soft coverage and palettes. All tensors are float32.
+"""The canvas of the face renderer: coordinates, soft coverage, palettes. All is float32.
 
-A canvas holds n square pictures at once. Lengths are in half pictures: x runs from -1 (left) to 1
-(right), y from -1 (top) to 1 (bottom). Three frames are kept for every pixel:
+A canvas holds n square pictures at once. x runs from -EXTENT (left) to EXTENT (right), y from
+-EXTENT (top) to EXTENT (bottom); a head is about 1 wide and 1.4 high. Each pixel has three frames:
     x, y   the picture: background and body live here
     u, v   the head: tilt (roll) undone, and the outline's sideways shift under a turn
-    s, v   the skin: the turn (yaw) undone too, so that eyes and mouth are drawn as seen from the front
+    s, v   the skin: the turn (yaw) undone too: eyes and mouth are drawn as seen from the front
 """
 
 import math
 
 import torch
 
+EXTENT = 0.91
 TILT = math.radians(12)  # head_tilt = 1
 TURN = math.radians(26)  # head_turn = 1
 PIVOT = 0.5  # the neck: a tilted head turns about (0, PIVOT)
 
 
 class Canvas:
-    """n pictures being painted. `image` is (n, 3, rows, size) in [0, 1]; fields are (n, 1, rows, size)."""
+    """n pictures being painted.
 
-    def __init__(self, image, fields, pixel, drop=0.0):
-        self.image, self.fields, self.pixel, self.drop = image, fields, pixel, drop
+    image is (n, 3, rows, columns) in [0, 1]; x, y are (1, 1, rows, columns), the other fields
+    (n, 1, rows, columns): u, v, s as above, skin and body the coverage of face and person so far.
+    """
+
+    def __init__(self, image, fields, pixel, first=0, drop=0.0):
+        self.image, self.fields, self.pixel = image, fields, pixel
+        self.first, self.drop = first, drop
         self.x, self.y, self.u, self.v, self.s, self.skin, self.body = fields
 
     def rows(self, top, bottom):
         """The rows from y = top to y = bottom, as a canvas that shares this one's memory."""
-        first = max(0, math.floor((top + self.drop + 1) / self.pixel))
-        last = math.ceil((bottom + self.drop + 1) / self.pixel)
-        cut = slice(first, max(first + 1, last))
-        return Canvas(self.image[:, :, cut], [a[:, :, cut] for a in self.fields], self.pixel)
+        start = max(0, math.floor((top + self.drop + EXTENT) / self.pixel) - self.first)
+        stop = math.ceil((bottom + self.drop + EXTENT) / self.pixel) - self.first
+        cut = slice(start, max(start + 1, stop))
+        fields = [a[:, :, cut] for a in self.fields]
+        return Canvas(self.image[:, :, cut], fields, self.pixel, self.first + start, self.drop)
+
+    def columns(self, half):
+        """A copy of the columns from x = -half to half, and their place for `put`."""
+        side = int((EXTENT - half) / self.pixel)
+        cut = slice(side, self.image.shape[3] - side)
+        fields = [a[..., cut].contiguous() for a in self.fields]
+        return Canvas(self.image[..., cut].contiguous(), fields, self.pixel, self.first), cut
+
+    def put(self, part, cut):
+        self.image[..., cut] = part.image
+        self.body[..., cut] = part.body
+        self.skin[..., cut] = part.skin
 
     def lowered(self, drop):
-        """The same canvas for a part that is painted `drop` lower on the head than its usual place."""
+        """The same canvas for a part that is painted `drop` lower on the head than usual."""
         fields = [a - drop if a is self.v else a for a in self.fields]
-        return Canvas(self.image, fields, self.pixel, drop)
+        return Canvas(self.image, fields, self.pixel, self.first, drop)
 
     def fill(self, distance, soft=0.0):
-        """Coverage in [0, 1] of the region distance < 0, its edge one pixel wide, or `soft` if wider."""
+        """Coverage, 0 to 1, of the region distance < 0; its edge is one pixel, or `soft`, wide."""
         return (0.5 - distance / max(soft, self.pixel)).clamp_(0, 1)
 
     def stroke(self, distance, half_width):
-        """Coverage of a line of that half width. A line thinner than a pixel fades instead of thickening."""
+        """Coverage of a line of that half width; one thinner than a pixel fades."""
         wide = half_width.clamp(min=self.pixel / 2)
         return self.fill(distance.abs() - wide) * (half_width / wide)
 
@@ -70,7 +89,7 @@ def mix(a, b, weight):
 
 
 def palette(colours, position):
-    """Colours (n, 3, 1, 1) at position (n, 1, 1, 1) in [0, 1] along a list of evenly spaced colours."""
+    """Colours (n, 3, 1, 1) at position (n, 1, 1, 1) in [0, 1] along evenly spaced ones."""
     table = torch.tensor(colours, dtype=torch.float32, device=position.device)
     place = position.flatten() * (len(colours) - 1)
     left = place.floor().clamp(0, len(colours) - 2).long()
@@ -81,15 +100,19 @@ def blank(tilt, turn, size):
     """An unpainted canvas for heads of that tilt and turn, each (n, 1, 1, 1) in [-1, 1]."""
     n, line = (
         len(tilt),
-        (torch.arange(size, dtype=torch.float32, device=tilt.device) + 0.5) * (2 / size) - 1,
+        (torch.arange(size, dtype=torch.float32, device=tilt.device) + 0.5) * (2 * EXTENT / size)
+        - EXTENT,
     )
-    x, y = line.expand(n, 1, size, size), line[:, None].expand(n, 1, size, size)
+    x = line.expand(1, 1, size, size).contiguous()
+    y = line[:, None].expand(1, 1, size, size).contiguous()
     cos, sin = torch.cos(TILT * tilt), torch.sin(TILT * tilt)
     u = cos * x + sin * (y - PIVOT)
     v = PIVOT - sin * x + cos * (y - PIVOT)
     cos, sin = torch.cos(TURN * turn), torch.sin(TURN * turn)
-    u = u - sin * (0.10 + 0.08 * v.clamp(0, 0.6))
-    depth = 0.40 * (1 - (u / 0.8).clamp(-0.95, 0.95).square()).sqrt()
+    u = u - sin * (0.13 + 0.10 * v.clamp(0, 0.6))
+    depth = 0.33 * (1 - (u / 0.8).clamp(-0.95, 0.95).square()).sqrt()
     s = cos * u - sin * depth
     image = torch.zeros(n, 3, size, size, device=tilt.device)
-    return Canvas(image, [x, y, u, v, s, torch.zeros_like(u), torch.zeros_like(u)], 2 / size)
+    return Canvas(
+        image, [x, y, u, v, s, torch.zeros_like(u), torch.zeros_like(u)], 2 * EXTENT / size
+    )

@@ -1,4 +1,4 @@
-"""Everything around the face: background, hair, neck, clothes, and the light over all but the background."""
+"""What is around the face: background, hair, neck, clothes, and the light on the person."""
 
 import torch
 
@@ -33,34 +33,37 @@ def hair_colour(f):
 def background(c, f):
     """A wall with a soft pool of light behind the head."""
     wall = palette(WALL, f.background)
-    glow = 0.80 + 0.30 * blob(c.x / 1.6, (c.y + 0.15) / 1.6)
+    glow = 0.80 + 0.30 * blob(c.x / 1.5, (c.y + 0.15) / 1.5)
     c.image.copy_((wall * glow).clamp(0, 1))
 
 
 def hair_distance(c, f):
     """Signed distance to the outline of the hair, the opening for the face not yet cut."""
-    side = torch.sign(c.u)
-    half = 0.405 + 0.095 * f.face_width + 0.075
-    bump = f.hair_wave * (0.012 + 0.022 * ramp(f.hair_length, 0.2, 0.6))
-    hang = bump * torch.sin(15 * c.v + 1.1 * side) * ramp(c.v, -0.5, 0.0)
-    top = 0.020 * f.hair_wave * torch.sin(13 * c.u + 2.0) * ramp(c.v, -0.3, -0.6)
-    a, d = c.u / half, (c.v + 0.20) / (0.595 + 0.02 * f.hair_wave)
-    cap = ((a * a + d * d).sqrt() - 1) * 0.55 + top
-    bottom = mix(0.02, 1.12, f.hair_length)
-    flare = half + 0.16 * f.hair_length * (c.v + 0.2).clamp(min=0) * (1 - 0.55 * c.v.clamp(0, 1.2))
-    low = (c.v + 0.10 * c.u.square() - bottom) + 0.03 * f.hair_wave * torch.sin(16 * c.u)
-    curtain = torch.maximum(c.u.abs() - flare + hang, torch.maximum(low, -0.2 - c.v))
-    return torch.minimum(cap + 0.6 * hang, curtain) + 2 * (c.v - bottom - 0.06).clamp(min=0)
+    half = 0.420 + 0.105 * f.face_width
+    long = ramp(f.hair_length, 0.12, 0.45)
+    bump = f.hair_wave * mix(0.010, 0.038, long)
+    hang = bump * torch.sin(14 * c.v + 1.1 * torch.sign(c.u)) * ramp(c.v, -0.5, -0.1)
+    flare = 0.17 * f.hair_length * (c.v + 0.2).clamp(0, 0.7)
+    a = c.u / (half + mix(0.035, 0.080, long) + 0.015 * f.hair_wave + flare)
+    d = (-0.22 - c.v).clamp(min=0) / (0.560 + 0.02 * f.hair_wave)
+    crown = 0.018 * f.hair_wave * torch.sin(13 * c.u + 2.0) * ramp(d, 0.2, 0.6)
+    level = (a * a + d * d - 0.35 * (a * d).square().clamp(max=0.5)).sqrt()
+    across = (level - 1) * 0.5 + hang + crown + 0.14
+    down = c.v + 0.03 * f.hair_wave * torch.sin(17 * c.u) - mix(0.04, 1.15, f.hair_length) + 0.14
+    corner = (across.clamp(min=0).square() + down.clamp(min=0).square()).sqrt()
+    return corner + torch.maximum(across, down).clamp(max=0) - 0.14
 
 
 def strands(c, f):
-    """Brightness of the hair: fine strands, bands of shine where it waves."""
+    """Brightness of the hair: strands from the crown down, wavy where the hair is, and a shine."""
     fine = ramp(torch.tensor(c.pixel), 0.08, 0.03)
-    path = c.u * (1.0 + 0.5 * c.v.clamp(-1, 0)) + 0.045 * f.hair_wave * torch.sin(13 * c.v)
-    lines = 0.09 * fine * torch.sin(46 * path) + 0.05 * torch.sin(19 * path + 1.0)
-    waves = 0.20 * f.hair_wave * torch.sin(15 * c.v + 11 * c.u.abs())
-    shine = blob(c.u / 0.5, (c.v + 0.60 - 0.35 * c.u.square()) / 0.12)
-    return lines + waves + 0.30 * shine
+    q = c.u / (0.40 + 0.55 * (c.v + 0.8).clamp(0, 0.7))
+    bend = 2.6 * f.hair_wave * torch.sin(13 * c.v + 2 * c.u)
+    lines = 0.07 * fine * torch.sin(37 * q + bend) + (0.07 + 0.10 * f.hair_wave) * torch.sin(
+        16 * q + 1.0 + bend
+    )
+    shine = blob(c.u / 0.42, (c.v + 0.60 - 0.5 * c.u.square()) / 0.13)
+    return lines + 0.30 * shine
 
 
 def hair_back(c, f, colour, distance):
@@ -70,15 +73,19 @@ def hair_back(c, f, colour, distance):
 
 
 def hair_front(c, f, colour, distance):
-    """The hair before the face: outline minus an opening, whose upper edge is the hairline or fringe."""
-    half = 0.405 + 0.095 * f.face_width
+    """The hair before the face: the outline minus an opening below hairline or fringe."""
+    half = 0.420 + 0.105 * f.face_width
     a = c.u.abs() / half
     teeth = torch.sin(34 * c.s) + 0.6 * torch.sin(57 * c.s + 1.0)
-    line = -0.47 + 0.03 * c.s + 0.30 * a.pow(4)
-    cut = -0.185 + 0.10 * c.s + 0.016 * teeth - 0.02 * a
+    long = ramp(f.hair_length, 0.12, 0.45)
+    a4 = a.square().square()
+    curtain = -0.50 + 1.1 * (c.s - 0.05).square() + 0.12 * a4
+    cropped = -0.415 - 0.08 * blob((a - 0.62) / 0.32, 0 * a) + 0.35 * a4 * a4
+    line = mix(cropped, curtain, long)
+    cut = -0.19 + 0.10 * c.s + 0.016 * teeth
     line = mix(line, torch.maximum(cut, line), f.fringe)
-    locks = mix(1.02, 0.90, ramp(f.hair_length, 0.15, 0.5)) * half
-    locks = locks + 0.02 * f.hair_wave * torch.sin(15 * c.v) + 0.10 * (c.v - 0.3).clamp(min=0)
+    locks = mix(0.97, 0.93, long) * half + 0.08 * (c.v - 0.25).clamp(min=0)
+    locks = locks + 0.025 * f.hair_wave * torch.sin(14 * c.v)
     opening = torch.maximum(line - c.v, c.u.abs() - locks)
     cover = c.fill(torch.maximum(distance, -opening))
     shadow = 0.35 * c.skin * c.fill(opening + 0.0) * c.fill(-opening - 0.07, 0.12)
@@ -92,13 +99,13 @@ def bust(c, f):
     w = c.rows(0.20, 1.0)
     skin, cloth = skin_colour(f), palette(CLOTH, f.clothes)
     thick = mix(0.175, 0.250, f.masculine)
-    neck = w.fill(w.x.abs() - thick - 0.5 * (w.y - 0.72).clamp(min=0))
+    neck = w.fill(w.x.abs() - thick - 0.5 * (w.y - 0.64).clamp(min=0))
     w.paint(skin * rgb(0.93, 0.88, 0.86), neck)
     shadow = face_distance(w, f) - 0.13
     w.paint(skin * rgb(0.56, 0.44, 0.41), 0.85 * w.fill(shadow, 0.10) * neck)
     slope = mix(0.55, 0.42, f.masculine)
-    shoulder = 0.80 + slope * (w.x.abs() - 0.22).clamp(min=0).pow(1.6) - w.y
-    collar = 0.22 - (w.x.square() + (w.y - 0.72).square()).sqrt()
+    shoulder = 0.72 + slope * (w.x.abs() - 0.22).clamp(min=0).pow(1.6) - w.y
+    collar = 0.21 - (w.x.square() + (w.y - 0.64).square()).sqrt()
     cover = w.fill(torch.maximum(shoulder, collar))
     w.paint(cloth, cover)
     w.paint(cloth * 0.72, 0.8 * w.stroke(collar + 0.025, 0.018 + 0 * f.age) * cover)
@@ -113,9 +120,9 @@ def light(c, f):
     nx, ny = (c.u / 0.68).clamp(-1, 1), ((c.v + 0.05) / 0.95).clamp(-0.8, 0.45)
     nz = (1 - 0.7 * nx * nx - 0.7 * ny * ny).clamp(min=0.05).sqrt()
     lambert = 0.62 * f.light_side * nx - 0.38 * ny + 0.70 * nz
-    level = mix(0.72, 1.12, f.light)
+    level = mix(0.78, 1.08, f.light)
     shade = (level * (0.52 + 0.66 * lambert).clamp(0.25, 1.25) - 1) * c.body
-    c.shade(shade)
+    c.shade(shade * rgb(0.86, 1.0, 1.08))  # shadows on skin are warm
 
 
 def turn_sine(f):

@@ -1,10 +1,10 @@
-"""The parts of a face, each painted on a canvas in its own layer. `f` holds the factors, (n, 1, 1, 1)."""
+"""The parts of a face, each painted in its own layer. `f` holds the factors, each (n, 1, 1, 1)."""
 
 import torch
 
 from data_scripts.face_canvas import blob, mix, palette, ramp
 
-SKIN = [(0.99, 0.88, 0.80), (0.96, 0.80, 0.69), (0.89, 0.69, 0.55), (0.75, 0.54, 0.39)]
+SKIN = [(0.97, 0.84, 0.76), (0.94, 0.77, 0.66), (0.89, 0.69, 0.55), (0.75, 0.54, 0.39)]
 SKIN += [(0.56, 0.37, 0.26), (0.38, 0.24, 0.17)]
 EYE_X, EYE_Y, EYE_W = 0.195, -0.055, 0.118
 MOUTH_Y = 0.355
@@ -20,8 +20,8 @@ def skin_colour(f):
 
 
 def face_distance(c, f):
-    """Signed distance to the outline of the face, chin to crown; a masculine jaw is wider and squarer."""
-    half = 0.405 + 0.095 * f.face_width
+    """Signed distance to the outline of the face, chin to crown; a masculine jaw is squarer."""
+    half = 0.420 + 0.105 * f.face_width
     down = ((c.v + 0.08) / 0.70).clamp(min=0)
     up = ((-0.08 - c.v) / 0.56).clamp(min=0)
     jaw = mix(0.26, 0.06, f.masculine) * down.square() + 0.10 * (down - 0.35).clamp(min=0) * (
@@ -30,14 +30,14 @@ def face_distance(c, f):
     a = c.u / (half * (1 - jaw))
     d = down + up
     power = mix(0.0, 0.45, f.masculine) * down  # pulls the outline towards a square
-    level = a * a + d * d - power * (a * d).square() - 1
+    level = a * a + d * d - power * (a * d).square().clamp(max=0.25) - 1
     slope = 2 * ((a / half).square() + (d / 0.65).square()).sqrt() + 1e-3
     return level / slope
 
 
 def ears(c, f):
     w = c.rows(-0.35, 0.40)
-    half = 0.405 + 0.095 * f.face_width
+    half = 0.420 + 0.105 * f.face_width
     du = (w.u.abs() - half - 0.015) / 0.068
     dv = (w.v - 0.03) / 0.135
     d = ((du * du + dv * dv).sqrt() - 1) * 0.08
@@ -58,7 +58,7 @@ def face(c, f):
     edge = ((d + 0.16) / 0.16).clamp_(0, 1).square_()
     c.paint(skin * rgb(0.80, 0.70, 0.66), 0.55 * edge * c.skin)
     w = c.rows(-0.75, 0.30)
-    w.paint(skin + (1 - skin) * 0.35, 0.42 * blob(w.s / 0.34, (w.v + 0.30) / 0.22) * w.skin)
+    w.paint(skin + (1 - skin) * 0.35, 0.28 * blob(w.s / 0.34, (w.v + 0.30) / 0.22) * w.skin)
 
 
 def cheeks(c, f):
@@ -95,7 +95,7 @@ def eyes(c, f):
     middle = EYE_Y - 0.012 * t
     upper = middle - (0.004 + 0.080 * f.eye_open) * arch * (1 + 0.12 * t)
     lower = middle + (0.012 + 0.030 * f.eye_open) * arch
-    hole = w.fill(torch.maximum(upper - w.v, w.v - lower)) * w.skin
+    hole = w.fill(torch.maximum(upper - w.v, w.v - lower)) * w.fill(a.abs() - EYE_W) * w.skin
     w.paint(rgb(0.95, 0.93, 0.91), hole)
     dx, dy = a - side * 0.042 * f.gaze, w.v - EYE_Y + 0.012
     r = (dx * dx + dy * dy).sqrt()
@@ -132,8 +132,8 @@ def lids(w, f, a, t, arch, upper, lower):
 def brows(c, f, colour):
     w = c.rows(-0.55, 0.02)
     t = (w.s.abs() - 0.205) / 0.150
-    arch = mix(0.052, 0.022, f.masculine) * (1 - t * t) + 0.018 * t
-    line = EYE_Y - mix(0.150, 0.122, f.masculine) - arch
+    arch = mix(0.046, 0.020, f.masculine) * (1 - t * t) + 0.004 * t
+    line = EYE_Y - mix(0.148, 0.130, f.masculine) - arch
     thick = (
         (mix(0.017, 0.034, f.masculine))
         * (1 - 0.35 * t.clamp(-1, 1.2))
@@ -174,37 +174,39 @@ def nose(c, f, turn):
 def mouth(c, f):
     w = c.rows(0.08, 0.72)
     half = 0.150 + 0.042 * f.smile
+    bend = 0.072 * f.smile.clamp(min=0) + 0.045 * f.smile.clamp(max=0)
     t = w.s / half
     arch = (1 - t * t).clamp(min=-1)
-    line = MOUTH_Y + 0.072 * f.smile * (0.40 - t * t)
+    line = MOUTH_Y + bend * (0.40 - t * t)
     inner_up = line - 0.022 * f.mouth_open * arch
     inner_low = line + 0.098 * f.mouth_open * arch
     bow = 1 - 0.30 * blob(t / 0.30, 0 * t)
     top = inner_up - (0.020 + 0.036 * f.lip_size) * arch * bow
     low = inner_low + (0.026 + 0.046 * f.lip_size) * arch * (0.6 + 0.4 * arch)
     red = lip_colour(f)
+    ends = w.fill((t.abs() - 1) * half) * w.skin
     under = blob(w.s / 0.13, (w.v - low.clamp(max=0.6) - 0.05) / 0.05)
     w.paint(skin_colour(f) * rgb(0.68, 0.56, 0.53), 0.55 * under * w.skin)
-    w.paint(red * 0.86, w.fill(torch.maximum(top - w.v, w.v - line)) * w.skin)
-    w.paint(red, w.fill(torch.maximum(inner_low - w.v, w.v - low)) * w.skin)
+    w.paint(red * 0.86, w.fill(torch.maximum(top - w.v, w.v - line)) * ends)
+    w.paint(red, w.fill(torch.maximum(inner_low - w.v, w.v - low)) * ends)
     w.paint(
         red + (1 - red) * 0.4,
         0.55 * blob(t / 0.55, (w.v - 0.5 * (inner_low + low)) / 0.022) * w.skin,
     )
-    inside(w, f, t, inner_up, inner_low)
+    inside(w, f, t, inner_up, inner_low, ends)
     seam = 0.95 - 0.65 * ramp(f.mouth_open, 0.0, 0.3)
     ends = w.fill(t.abs() - 1.05, 0.12)
     w.paint(
         red * rgb(0.38, 0.26, 0.28),
         seam * w.stroke(w.v - inner_up, 0.011 + 0 * f.age) * ends * w.skin,
     )
-    corner = blob((w.s.abs() - half) / 0.040, (w.v - MOUTH_Y + 0.0432 * f.smile) / 0.040)
+    corner = blob((w.s.abs() - half) / 0.040, (w.v - MOUTH_Y + 0.6 * bend) / 0.040)
     w.paint(red * rgb(0.45, 0.32, 0.32), 0.6 * corner * w.skin)
 
 
-def inside(w, f, t, top, low):
+def inside(w, f, t, top, low, ends):
     """The open mouth: dark, upper teeth, tongue."""
-    hole = w.fill(torch.maximum(top - w.v, w.v - low)) * ramp(f.mouth_open, 0.02, 0.15) * w.skin
+    hole = w.fill(torch.maximum(top - w.v, w.v - low)) * ramp(f.mouth_open, 0.02, 0.15) * ends
     w.paint(rgb(0.22, 0.06, 0.07), hole)
     w.paint(rgb(0.72, 0.34, 0.34), 0.8 * hole * blob(t / 0.7, (w.v - low) / 0.045))
     teeth = w.fill(torch.maximum(w.v - top - 0.052, t.abs() - 0.86))
@@ -212,7 +214,7 @@ def inside(w, f, t, top, low):
 
 
 def lip_colour(f):
-    bare = skin_colour(f) * rgb(0.84, 0.60, 0.57)
+    bare = skin_colour(f) * rgb(0.90, 0.60, 0.59)
     return mix(bare, rgb(0.76, 0.08, 0.16), 0.92 * f.lipstick)
 
 
@@ -242,26 +244,19 @@ def wrinkles(c, f):
     lines = lines + w.stroke(w.v - EYE_Y - bag + 0.02, 0.011 + 0 * old) * blob(
         (a - EYE_X) / 0.14, 0 * a
     )
-    lines = lines + 0.8 * w.stroke(a - 0.20 - 0.15 * (w.v - 0.4), 0.010 + 0 * old) * blob(
-        0 * a, (w.v - 0.46) / 0.08
-    )
     w.paint(dark, (0.75 * old * lines).clamp(max=0.8) * w.skin)
 
 
 def beard(c, f, colour):
-    """Stubble to full beard, moustache included; it keeps clear of the lips, which are painted later."""
+    """Stubble to full beard, moustache included; the lips are painted over it."""
     w = c.rows(-0.25, 0.90)
     d = face_distance(w, f)
-    a = w.u.abs() / (0.405 + 0.095 * f.face_width)
-    edge = 0.40 - 0.52 * ramp(a, 0.35, 1.0) + 0.06 * blob(a / 0.3, 0 * a)
-    jaw = w.fill(edge - w.v, 0.10) * w.fill(d - 0.035 * f.beard)
-    lip = w.fill(
-        torch.maximum((w.v - 0.285 - 0.5 * w.s.square() * 3).abs() - 0.042, w.s.abs() - 0.20), 0.05
-    )
-    side = w.fill(torch.maximum((w.s.abs() - 0.205).abs() - 0.03, (w.v - 0.36).abs() - 0.10), 0.05)
-    cover = torch.maximum(jaw, torch.maximum(lip, side) * w.skin)
-    strength = (1.15 * f.beard).clamp(max=0.94)
-    grain = 1 + 0.10 * torch.sin(70 * w.s + 9 * w.v) * ramp(torch.tensor(w.pixel), 0.07, 0.03)
+    a = w.u.abs() / (0.420 + 0.105 * f.face_width)
+    b = w.s.abs()
+    edge = 0.262 + 0.11 * ramp(b, 0.12, 0.24) - 0.44 * ramp(a, 0.62, 1.0)
+    cover = w.fill(edge - w.v, 0.07) * w.fill(d - 0.035 * f.beard)
+    strength = (f.beard * (0.6 + 0.6 * f.beard)).clamp(max=0.94)
+    grain = 1 + 0.07 * torch.sin(60 * w.s) * ramp(torch.tensor(w.pixel), 0.07, 0.03)
     w.paint(colour * grain, strength * cover)
     torch.maximum(w.body, cover * strength, out=w.body)
 

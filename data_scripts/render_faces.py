@@ -1,13 +1,13 @@
 """Rendered colour faces with known factors: any number, any size, from a seed.
 
-    factors = sample_factors(1000, seed=0)    # float32 (1000, F): a plausible joint of all factors
-    images = render(factors, size=64)         # uint8 (1000, 3, 64, 64): a pure function of the factors
-    labels = attributes(factors)              # uint8 (1000, 15): CelebA's names, by thresholds on factors
+    factors = sample_factors(1000, seed=0)    # float32 (1000, F): plausible people
+    images = render(factors, size=64)         # uint8 (1000, 3, 64, 64): nothing else is random
+    labels = attributes(factors)              # uint8 (1000, 15): CelebA's names, thresholds
     strange = outliers(1000, seed=0, family="upside_down")
 
-FACTORS names the columns with their ranges and meanings; COLUMN gives a name's column. Every factor can
-be set alone, whatever the others are: sampling knows that beards sit on masculine faces and that grey
-comes with age, rendering does not.
+FACTORS names the columns with their ranges and meanings; COLUMN gives a name's column. Every factor
+can be set alone, whatever the others are: that beards sit on masculine faces mostly is a matter of
+sampling, not of rendering.
 
     python -m data_scripts.render_faces --n 64 --seed 0 --out sheet.png
     python -m data_scripts.render_faces --n 8 --factor smile --out smile.png
@@ -70,11 +70,11 @@ ATTRIBUTES = (
     "Young",
 )
 FAMILIES = ("upside_down", "swapped_parts", "no_face")
-CHUNK = 64  # faces painted at once: the fields of a chunk stay in the processor's cache
+CHUNK = 32  # faces painted at once: the fields of a chunk stay in the processor's cache
 
 
 def sample_factors(n, seed):
-    """(n, F) float32, one row a face, each column within its range. The same seed gives the same rows."""
+    """(n, F) float32, one row a face, columns as in FACTORS. The same seed gives the same rows."""
     if n <= 0:
         raise ValueError(f"n is {n}: ask for at least one face")
     rng = torch.Generator().manual_seed(seed)
@@ -93,7 +93,7 @@ def _bounds():
 
 
 def _sample_person(f, spare):
-    """In place: uniform draws become a plausible person. Who is masculine decides hair, beard and makeup."""
+    """In place: uniform draws become a plausible person."""
     male = (spare[0] < 0.42).float()
     f["masculine"] = torch.where(male > 0, 0.65 + 0.35 * f["masculine"], 0.35 * f["masculine"])
     f["hair_length"] = torch.where(
@@ -143,7 +143,7 @@ def _checked(factors):
 
 
 def render(factors, size=64):
-    """The faces of an (n, F) table of factors: uint8 (n, 3, size, size), RGB. Nothing in it is random."""
+    """The faces of a table of factors (n, F): uint8 (n, 3, size, size), RGB."""
     return _in_chunks(_checked(factors), size, _paint_face)
 
 
@@ -179,9 +179,11 @@ def _paint(c, f, features):
     colour, outline = hair.hair_colour(f), hair.hair_distance(c, f)
     hair.hair_back(c, f, colour, outline)
     hair.bust(c, f)
-    parts.ears(c, f)
-    parts.face(c, f)
-    features(c, f)
+    head, cut = c.columns(0.75)
+    parts.ears(head, f)
+    parts.face(head, f)
+    features(head, f)
+    c.put(head, cut)
     hair.hair_front(c, f, colour, outline)
     hair.light(c, f)
 
@@ -263,7 +265,7 @@ def _paint_things(c, f):
 
 
 def sweep(factor, n, seed, steps=9):
-    """n sampled faces, each repeated with one factor set to `steps` values, low to high: (n * steps, F)."""
+    """n sampled faces, each repeated with one factor swept low to high: (n * steps, F)."""
     if factor not in FACTORS:
         raise ValueError(f"unknown factor {factor!r}: choose one of {', '.join(FACTORS)}")
     low, high, _ = FACTORS[factor]
