@@ -1,0 +1,210 @@
+"""Prepare CelebA: aligned faces, cropped to the centre, at 64x64, with all 40 attributes.
+
+Reads the publisher's layout: img_align_celeba/NNNNNN.jpg beside list_attr_celeba.txt and, if it is
+there, list_eval_partition.txt. Works on the published size (178x218) and on half of it (89x109).
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from data_scripts import common
+from data_scripts.common import BadItem, Problem
+
+PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+LAYOUT = "img_align_celeba/ and list_attr_celeba.txt"
+MD5 = {
+    "list_attr_celeba.txt": "75e246fa4810816ffd6ee81facbd244c",
+    "list_eval_partition.txt": "d32c9cbf5e040fd4025c592c306e6668",
+}
+# The usual centre square, 148 of 178 pixels: the pixels that torchvision's CenterCrop(148) takes,
+# and CenterCrop(74) at half size. (NVAE's box lies 5 pixels lower: 15, 40, 163, 188.)
+BOXES = {(178, 218): (15, 35, 163, 183), (89, 109): (8, 18, 82, 92)}
+PARTITIONS = {"0": "train", "1": "val", "2": "test"}
+
+
+def inside(folder):
+    return folder if (folder / "img_align_celeba").is_dir() else None
+
+
+def check_md5(path, skip_checks):
+    """Problem unless the list is the publisher's own: an altered one mislabels faces unseen."""
+    found = common.md5_of(path)
+    if found != MD5[path.name] and not skip_checks:
+        raise Problem(
+            f"{path}: wrong hash: md5 {MD5[path.name]} expected, {found} found; fetch it again "
+            f"from {PAGE}, or accept your own version with --skip-checks"
+        )
+
+
+def read_attributes(path):
+    """Names of the attributes, and {file name: uint8 (A,) of 0 and 1}; Problem with the line."""
+    text = path.read_text(errors="replace").rstrip()
+    count, header, *lines = text.splitlines() if "\n" in text else (text, "")
+    names, table = header.split(), {}
+    for number, line in enumerate(lines, 3):
+        name, *values = line.split() or [""]
+        if len(values) != len(names) or not {"1", "-1"}.issuperset(values):
+            raise malformed(path, number, f"a file name and {len(names)} values of 1 or -1")
+        table[name] = np.array([value == "1" for value in values], np.uint8)
+    if not names or count.strip() != str(len(lines)):
+        raise Problem(
+            f"{path}: the first line announces {count.strip()[:20] or 'nothing'}, but {len(lines)} "
+            f"rows follow: the file is truncated or altered; fetch it again from {PAGE}"
+        )
+    return names, table
+
+
+def malformed(path, number, wanted):
+    return Problem(
+        f"{path}: line {number} is malformed, not {wanted}; fetch the file again from {PAGE}"
+    )
+
+
+def read_partition(path):
+    """{file name: "train", "val" or "test"}, the publisher's."""
+    table = {}
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        name, *rest = line.split() or [""]
+        if len(rest) != 1 or rest[0] not in PARTITIONS:
+            raise malformed(path, number, "a file name and 0, 1 or 2")
+        table[name] = PARTITIONS[rest[0]]
+    return table
+
+
+def split_paths(paths, partition):
+    """({split: paths}, the rule in words); `partition` is None without the publisher's list."""
+    splits = {split: [] for split in PARTITIONS.values()}
+    for path in paths:
+        if partition and path.name not in partition:
+            raise Problem(f"{path}: no row in list_eval_partition.txt; fetch it again from {PAGE}")
+        splits[partition[path.name] if partition else "train"].append(path)
+    if splits["train"] and splits["test"]:
+        return {s: found for s, found in splits.items() if found}, "the publisher's partition"
+    n = max(1, len(paths) // 10)
+    why = (
+        "no official test face is here" if splits["train"] else "no official training face is here"
+    )
+    why = why if partition else "no list_eval_partition.txt"
+    return {"train": paths[:-n], "test": paths[-n:]}, f"test is the last tenth by number ({why})"
+
+
+def picture_size(paths):
+    """The size that all pictures must have: that of the first one that has a size we know."""
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                if picture.size in BOXES:
+                    return picture.size
+        except common.UNDECODABLE as error:
+            if isinstance(error, PermissionError):
+                raise
+    raise Problem(
+        f"{paths[0]}: neither this picture nor any other is 178x218 or 89x109; "
+        f"take img_align_celeba.zip from {PAGE}"
+    )
+
+
+def reader(size, known, pixels):
+    """read(path) -> uint8 (3, pixels, pixels), uint8 (A,); `known` is the attribute table."""
+
+    def read(path):
+        name = f"img_align_celeba/{path.name}"
+        if path.name not in known:
+            raise BadItem(path, name, "no attribute row in list_attr_celeba.txt")
+        picture = common.open_picture(path, name)
+        if picture.size != size:
+            found, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
+            raise BadItem(path, name, f"the picture is {found}, not {wanted}")
+        face = picture.crop(BOXES[size]).resize((pixels, pixels), Image.Resampling.BILINEAR)
+        return np.asarray(face).transpose(2, 0, 1), known[path.name]
+
+    return read
+
+
+def download():
+    """torchvision's download, unless done before; if Google Drive refuses, how to do it by hand."""
+    root = common.cache_root() / "downloads"
+    if inside(root / "celeba"):
+        return root / "celeba"
+    print(f"fetching CelebA (1.4 GB) to {root / 'celeba'}")
+    from torchvision.datasets import CelebA  # here: it takes seconds and is seldom needed
+
+    try:
+        CelebA(root, download=True)
+    except (RuntimeError, OSError) as error:
+        raise Problem(by_hand(root / "celeba", error)) from error
+    return root / "celeba"
+
+
+def by_hand(folder, error):
+    why = str(error).rstrip(".")
+    return (
+        f"{folder}: CelebA could not be downloaded ({why}); its Google Drive has a daily quota. "
+        f"By hand: from {PAGE} take img_align_celeba.zip (folder Img), list_attr_celeba.txt ("
+        "folder Anno) and list_eval_partition.txt (folder Eval); unpack the zip to "
+        f"{folder / 'img_align_celeba'}/000001.jpg and so on, put the two lists into {folder}, and "
+        "run this again (or put all of it elsewhere and give that folder with --source)"
+    )
+
+
+def listing(folder):
+    """All pictures, sorted by number."""
+    paths = sorted((folder / "img_align_celeba").glob("*.jpg"))
+    if not paths:
+        raise Problem(
+            f"{folder / 'img_align_celeba'}: the folder is empty; unpack img_align_celeba.zip into "
+            f"it (from {PAGE})"
+        )
+    return paths
+
+
+def tables(folder, skip_checks):
+    """(attribute names, attribute table, partition table or None), their hashes checked."""
+    attributes, partition = (folder / name for name in MD5)
+    if not attributes.exists():
+        raise Problem(f"{attributes}: the file is missing; put it there from {PAGE} (folder Anno)")
+    check_md5(attributes, skip_checks)
+    if not partition.exists():
+        return *read_attributes(attributes), None
+    check_md5(partition, skip_checks)
+    return *read_attributes(attributes), read_partition(partition)
+
+
+def prepare(args):
+    name = "celeba" if args.size == 64 else f"celeba-{args.size}"
+    out = args.out or common.cache_root() / "data" / name
+    if common.is_complete(out, args.again):
+        return
+    folder = common.locate(args.source, "celeba", inside, LAYOUT) or download()
+    paths = listing(folder)
+    names, known, partition = tables(folder, args.skip_checks)
+    splits, rule = split_paths(paths, partition)
+    size = picture_size(paths)
+    about = {
+        "name": name,
+        "source": f"CelebA, Liu et al. 2015, aligned, {size[0]}x{size[1]}"
+        + (", lists not checked" if args.skip_checks else ""),
+        "names": names,
+        "recipe": f"centre crop, box {BOXES[size]} of {size[0]}x{size[1]}, "
+        f"then {args.size}x{args.size}, bilinear with antialiasing",
+        "split_rule": rule,
+    }
+    rows = {"x": np.dtype(("u1", (3, args.size, args.size))), "y": np.dtype(("u1", (len(names),)))}
+    lists = [path for path in (folder / name for name in MD5) if path.exists()]
+    mark = common.fingerprint(paths + lists, about)
+    common.build(out, about, splits, rows, reader(size, known, args.size), mark, args.skip_bad)
+
+
+def main(argv=None):
+    parser = common.parser(__doc__, Path("cache/data/celeba"))
+    parser.add_argument("--size", type=int, default=64, choices=(32, 64), help="pixels a side (64)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave bad pictures out, list them")
+    parser.add_argument("--skip-checks", action="store_true", help="accept lists of another md5")
+    return common.run(prepare, parser.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
