@@ -1,0 +1,197 @@
+"""Pictures as uint8 tensors: load(name, split), batches, and the digest that names the data.
+
+Embedded, no file or network needed:
+    digits   scikit-learn's 1,797 handwritten digits (UCI), 8x8 brought to 28x28
+    photos   64x64 crops of scikit-learn's two sample photographs
+    faces    rendered 64x64 colour faces with known factors (data_scripts.render_faces)
+Prepared by the scripts in data_scripts/ and opened memory-mapped: mnist, celeba, imagenette-64, ...
+Nothing ever stands in for a set that is missing: the error says how to prepare it.
+"""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib.files import npy, write_bytes
+from data_scripts import render_faces
+from data_scripts.common import cache_root
+
+SPLITS = ("train", "val", "test")
+SEEDS = {"train": 0, "val": 1, "test": 2}  # the embedded sets' random choices
+DEFAULT_N = {"train": 8000, "val": 1000, "test": 2000}  # faces and photos can be any number
+
+
+class DataMissing(FileNotFoundError):
+    """The set is not prepared; the message is the command that prepares it."""
+
+
+class Images(NamedTuple):
+    """x: uint8 (N, C, H, W). y: int64 labels (N,) or uint8 0/1 attributes (N, len(names)).
+
+    names: what the labels or attributes are called. about: data, sha256, split and n, the part of a
+    number's protocol that the data decide.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    names: list
+    about: dict
+
+
+def load(name, split="train", n=None):
+    """The first n pictures of a split (all when n is None; `faces` and `photos`: any n)."""
+    if split not in SPLITS:
+        raise ValueError(f"split is '{split}'; there are {', '.join(SPLITS)}")
+    embedded = {"digits": _digits, "photos": _photos, "faces": _faces}
+    if name in embedded:
+        x, y, names = embedded[name](split, n)
+        return Images(x, y, names, about(name, split, x, y))
+    return _prepared(name, split, n)
+
+
+def face_factors(split="train", n=None):
+    """The true factors (N, len(render_faces.FACTORS)) behind load("faces", split, n), float32."""
+    return render_faces.sample_factors(n or DEFAULT_N[split], SEEDS[split])
+
+
+def about(name, split, *tensors):
+    """The data's part of a protocol; `*tensors` are what is hashed, pictures first."""
+    return {"data": name, "split": split, "n": len(tensors[0]), "sha256": digest(*tensors)}
+
+
+def digest(*tensors):
+    """sha256 over the tensors' bytes in C order: the name of the data in keys and protocols."""
+    sha = hashlib.sha256()
+    for t in tensors:
+        sha.update(t.detach().cpu().contiguous().numpy())
+    return sha.hexdigest()
+
+
+def pixels(x):
+    """uint8 pictures -> floats in [0, 1], the only pixel scale of the course."""
+    return x.float() / 255
+
+
+class Batches:
+    """Passes over tensors that stay where they are; pictures leave as floats in [0, 1].
+
+    Epoch e's order depends on (seed, e) alone, so a run can be taken up anywhere. The last,
+    smaller batch is dropped: batch norm and a loss's mean then see one size.
+    """
+
+    def __init__(self, *tensors, size, seed=0):
+        if len({len(t) for t in tensors}) != 1:
+            raise ValueError(f"tensors of different lengths: {[len(t) for t in tensors]}")
+        self.tensors, self.size, self.seed = tensors, min(size, len(tensors[0])), seed
+
+    def __len__(self):
+        """Batches in an epoch."""
+        return len(self.tensors[0]) // self.size
+
+    def epoch(self, epoch, skip=0):
+        """Yield the epoch's batches as tuples, leaving out the first `skip`."""
+        generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
+        order = torch.randperm(len(self.tensors[0]), generator=generator)
+        order = order[: len(self) * self.size].to(self.tensors[0].device)
+        for i in order.split(self.size)[skip:]:
+            yield tuple(pixels(t[i]) if t.ndim == 4 else t[i] for t in self.tensors)
+
+
+def in_batches(function, x, size=500):
+    """function over pixels(x) in large batches without gradient; the results in one tensor."""
+    with torch.no_grad():
+        return torch.cat([function(pixels(part)) for part in x.split(size)])
+
+
+# ---- embedded sets ------------------------------------------------------------------------------
+
+
+@functools.cache
+def _digits(split, n):
+    """1,437 / 360 in the set's own order, which keeps most test writers apart from the training."""
+    from sklearn.datasets import load_digits
+
+    pictures, labels = load_digits(return_X_y=True)
+    x = torch.tensor(pictures).float().view(-1, 1, 8, 8) / 16
+    # As in MNIST the digit fills a 20x20 box in the middle of 28x28.
+    x = F.interpolate(x, size=20, mode="bicubic", align_corners=False).clamp(0, 1)
+    x, y = (F.pad(x, (4, 4, 4, 4)) * 255).round().byte(), torch.tensor(labels)
+    part = {"train": slice(0, 1257), "val": slice(1257, 1437), "test": slice(1437, None)}[split]
+    return x[part][:n], y[part][:n], [str(c) for c in range(10)]
+
+
+@functools.cache
+def _photos(split, n):
+    """Crops of 64 to 160 pixels a side, from disjoint parts of each photograph, at 64x64."""
+    from sklearn.datasets import load_sample_images
+
+    n = n or DEFAULT_N[split]
+    rng = np.random.default_rng(SEEDS[split])
+    columns = {"train": slice(0, 400), "val": slice(400, 480), "test": slice(480, 640)}[split]
+    photos = [torch.tensor(p).permute(2, 0, 1) for p in load_sample_images().images]
+    pictures = [photo[:, :, columns] for photo in photos]
+    y = torch.arange(n) % 2
+    x = torch.stack([_crop(pictures[label], rng) for label in y.tolist()])
+    return x, y, ["temple", "flower"]
+
+
+def _crop(picture, rng):
+    side = int(rng.integers(64, min(160, picture.shape[2]) + 1))
+    top, left = (int(rng.integers(0, s - side + 1)) for s in picture.shape[1:])
+    crop = picture[None, :, top : top + side, left : left + side].float()
+    small = F.interpolate(crop, size=64, mode="bilinear", antialias=True, align_corners=False)
+    return small[0].round().clamp(0, 255).byte()
+
+
+@functools.cache
+def _faces(split, n):
+    """Rendered once and kept in the cache, under a name made of the renderer's own source."""
+    factors = face_factors(split, n)
+    source = hashlib.sha256()
+    for file in sorted(Path(render_faces.__file__).parent.glob("*face*.py")):
+        source.update(file.read_bytes())
+    path = cache_root() / "data" / "faces" / f"{split}-{len(factors)}-{source.hexdigest()[:12]}.npy"
+    if not path.is_file():
+        write_bytes(path, npy(render_faces.render(factors)))
+    x = torch.from_numpy(np.load(path))
+    return x, render_faces.attributes(factors), list(render_faces.ATTRIBUTES)
+
+
+# ---- prepared sets ------------------------------------------------------------------------------
+
+
+def _prepared(name, split, n):
+    folder = cache_root() / "data" / name
+    if not (folder / "about.json").is_file():
+        raise DataMissing(_how_to_prepare(name))
+    known = json.loads((folder / "about.json").read_text())
+    if split not in known["splits"]:
+        raise ValueError(f"{name} has no split '{split}'; it has {', '.join(known['splits'])}")
+    x, y = (_open(folder / f"{split}_{part}.npy", name)[:n] for part in "xy")
+    info = {"data": name, "split": split, "n": len(x), "sha256": known["splits"][split]["sha256"]}
+    if len(x) < known["splits"][split]["n"]:
+        info["sha256"] = digest(x, y)
+    return Images(x, y, known["names"], info)
+
+
+def _open(path, name):
+    """Memory-mapped: nothing is read until it is used. Copy-on-write keeps the file as it is."""
+    try:
+        return torch.from_numpy(np.load(path, mmap_mode="c"))
+    except (OSError, ValueError) as error:
+        raise DataMissing(f"{Path(path).name}: {error}. {_how_to_prepare(name)}") from None
+
+
+def _how_to_prepare(name):
+    script = {"mnist": "mnist", "celeba": "celeba"}.get(name, "imagenet")
+    return (
+        f"The data set '{name}' is not prepared. Run `python -m data_scripts.prepare_{script}` "
+        "(it downloads; with --source FOLDER it reads a folder that you have). "
+        "Without any preparation there are digits, photos and faces."
+    )

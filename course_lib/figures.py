@@ -1,0 +1,139 @@
+"""Tensors and tables -> a closed matplotlib Figure. Nothing here trains, saves or shows.
+
+Figures are built without pyplot, so that none stays open and none is drawn twice.
+"""
+
+import io
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torchvision.utils import make_grid
+
+COLOURS = ["#2563a8", "#c8553d", "#3a8f5c", "#8a5fb0", "#b8860b", "#50808e"]
+
+
+def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
+    """Pictures (N, C, H, W), floats in [0, 1] or uint8, as a grid with `columns` in a row.
+
+    rows: a label before each row. heads: a label over each column. scale: inches a picture.
+    """
+    x = torch.as_tensor(x).detach().cpu()
+    x = x.float() / 255 if x.dtype == torch.uint8 else x.float().clamp(0, 1)
+    height, width = x.shape[2:]
+    picture = make_grid(x, columns, padding=2, pad_value=1.0).permute(1, 2, 0).numpy()
+    n_rows = -(-len(x) // columns)
+    figure, axis = _axes(columns * scale, n_rows * scale, title)
+    axis.imshow(picture, interpolation="nearest", extent=(0, columns, n_rows, 0), aspect="auto")
+    axis.set_xticks([i + 0.5 for i in range(columns)] if heads else [], heads or [])
+    axis.set_yticks([i + 0.5 for i in range(n_rows)] if rows else [], rows or [])
+    axis.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=8)
+    axis.spines[:].set_visible(False)
+    axis.set_box_aspect(n_rows * height / (columns * width))
+    return figure
+
+
+def curves(tables, terms, x="epoch", ylabel="nats per image", log=False, title=""):
+    """One panel a term; a line for each of {name: DataFrame} (or a single DataFrame)."""
+    tables = tables if isinstance(tables, dict) else {"": tables}
+    figure = Figure(figsize=(3.6 * len(terms), 2.9), layout="constrained")
+    figure.suptitle(title)
+    ylabels = [ylabel] * len(terms) if isinstance(ylabel, str) else ylabel
+    for i, (term, unit) in enumerate(zip(terms, ylabels, strict=True)):
+        axis = figure.add_subplot(1, len(terms), i + 1, title=term, xlabel=x, ylabel=unit)
+        for colour, (name, table) in zip(_colours(len(tables)), tables.items(), strict=True):
+            axis.plot(table[x], table[term], color=colour, label=name, marker=".", markersize=4)
+        if log:
+            axis.set_yscale("log")
+        axis.grid(alpha=0.25)
+        if i == 0 and len(tables) > 1:
+            axis.legend(fontsize=8)
+    return figure
+
+
+def lines(x, series, xlabel, ylabel, title="", bands=None, logx=False):
+    """{name: values} against x; bands {name: (low, high)} are shaded."""
+    figure, axis = _axes(5.2, 3.2, title)
+    for colour, (name, values) in zip(_colours(len(series)), series.items(), strict=True):
+        axis.plot(x, values, color=colour, label=name, marker="o", markersize=4)
+        if bands and name in bands:
+            axis.fill_between(x, *bands[name], color=colour, alpha=0.15, linewidth=0)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    if logx:
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(x, [str(v) for v in x])
+    axis.grid(alpha=0.25)
+    if len(series) > 1:
+        axis.legend(fontsize=8)
+    return figure
+
+
+def roc(rates, title=""):
+    """{name: (false rate, true rate)} as ROC curves with the diagonal of chance."""
+    figure, axis = _axes(4.4, 4.0, title)
+    for colour, (name, (false_rate, true_rate)) in zip(
+        _colours(len(rates)), rates.items(), strict=True
+    ):
+        axis.plot(false_rate, true_rate, color=colour, label=name)
+    axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":", label="chance")
+    axis.set(xlabel="false positive rate", ylabel="true positive rate")
+    axis.legend(fontsize=8, loc="lower right")
+    axis.grid(alpha=0.25)
+    return figure
+
+
+def bars(names, values, ylabel, title="", errors=None, line=None):
+    """One bar a name; errors (2, N) below and above; `line` = (height, what it means)."""
+    figure, axis = _axes(max(4.0, 0.42 * len(names) + 1.2), 3.2, title)
+    axis.bar(range(len(names)), values, color=COLOURS[0], yerr=errors, capsize=2)
+    if line:
+        axis.axhline(line[0], color=COLOURS[1], linestyle="--", linewidth=1, label=line[1])
+        axis.legend(fontsize=8)
+    turned = max(len(str(n)) for n in names) > 4
+    axis.set_xticks(range(len(names)), names, rotation=60 if turned else 0, fontsize=8,
+                    ha="right" if turned else "center")  # fmt: skip
+    axis.set_ylabel(ylabel)
+    axis.grid(alpha=0.25, axis="y")
+    return figure
+
+
+def spectrum(values, ylabel, xlabel="latent dimension, largest first", title="", line=None):
+    """Many sorted values (a KL per dimension) as one falling curve; `line` as in bars."""
+    figure, axis = _axes(5.2, 3.0, title)
+    axis.fill_between(range(1, len(values) + 1), np.sort(np.asarray(values))[::-1], step="mid",
+                      color=COLOURS[0], alpha=0.6)  # fmt: skip
+    if line:
+        axis.axhline(line[0], color=COLOURS[1], linestyle="--", linewidth=1, label=line[1])
+        axis.legend(fontsize=8)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.25)
+    return figure
+
+
+def scatter(points, groups, names, title=""):
+    """Points (N, 2) of a map, coloured by group 0..len(names)-1. A map's axes have no unit."""
+    figure, axis = _axes(4.8, 4.3, title)
+    for i, (name, colour) in enumerate(zip(names, _colours(len(names)), strict=True)):
+        chosen = np.asarray(groups) == i
+        axis.scatter(*np.asarray(points)[chosen].T, s=6, color=colour, alpha=0.7, label=name)
+    axis.set(xlabel="t-SNE axis 1 (no unit)", ylabel="t-SNE axis 2 (no unit)")
+    axis.legend(fontsize=8, markerscale=2)
+    return figure
+
+
+def png(figure, dpi=100):
+    """The figure as PNG bytes, without a date, so that equal pictures are equal files."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    return file.getvalue()
+
+
+def _axes(width, height, title):
+    figure = Figure(figsize=(max(width, 2.2), max(height, 1.6) + 0.3), layout="constrained")
+    axis = figure.add_subplot()
+    axis.set_title(title, fontsize=10)
+    return figure, axis
+
+
+def _colours(n):
+    return [COLOURS[i % len(COLOURS)] for i in range(n)]

@@ -1,0 +1,63 @@
+"""The judge: a classifier trained on labels alone, never shown to the model that it judges.
+
+Its logits say what a picture shows; its features are the space in which FID, KID, precision and
+recall are measured. A number from a judge always names it and its own accuracy on real pictures.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib import train
+from course_lib.data import Batches
+
+
+class Judge(nn.Module):
+    """A small convolutional classifier; pictures of any size from 28x28 up, in [0, 1]."""
+
+    def __init__(self, channels, n_out, width=32, n_features=64):
+        super().__init__()
+        self.num_features = n_features  # the name torchmetrics looks for
+        self.trunk = nn.Sequential(
+            nn.Conv2d(channels, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU(),
+            nn.Conv2d(width, 2 * width, 3, 2, 1), nn.BatchNorm2d(2 * width), nn.ReLU(),
+            nn.Conv2d(2 * width, 4 * width, 3, 2, 1), nn.BatchNorm2d(4 * width), nn.ReLU(),
+            nn.AdaptiveAvgPool2d(4), nn.Flatten(),
+            nn.Linear(4 * width * 4 * 4, n_features), nn.BatchNorm1d(n_features), nn.ReLU(),
+        )  # fmt: skip
+        self.head = nn.Linear(n_features, n_out)
+
+    def features(self, x):
+        """(B, n_features), what FID and its kin compare."""
+        return self.trunk(x)
+
+    def forward(self, x):
+        """Logits (B, n_out): of the classes, or of each attribute on its own."""
+        return self.head(self.trunk(x))
+
+
+def loss(model, x, y):
+    """Cross-entropy, nats per image: of labels (B,), or summed over 0/1 attributes (B, A)."""
+    logits = model(x)
+    if y.ndim == 1:
+        value = F.cross_entropy(logits, y)
+    else:
+        value = (
+            F.binary_cross_entropy_with_logits(logits, y.float(), reduction="none").sum(1).mean()
+        )
+    return {"loss": value}
+
+
+@torch.no_grad()
+def correct(model, x, y):
+    """1.0 where the judge is right: (B,) for labels, (B, A) for attributes."""
+    logits = model(x)
+    said = logits.argmax(1) if y.ndim == 1 else (logits > 0).to(y.dtype)
+    return (said == y).float()
+
+
+def recipe(x, y, width=32, n_features=64, lr=1e-3, batch=128, seed=0):
+    """Adam on labelled pictures: y int64 labels (N,) or 0/1 attributes (N, A)."""
+    n_out = int(y.max()) + 1 if y.ndim == 1 else y.shape[1]
+    model = Judge(x.shape[1], n_out, width, n_features).to(x.device)
+    return train.Descend(model, loss, train.adam(model, lr)), Batches(x, y, size=batch, seed=seed)

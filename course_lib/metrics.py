@@ -1,0 +1,153 @@
+"""Measurements: each returns plain numbers whose unit the docstring gives.
+
+FID, KID, precision and recall live in the features of a judge (course_lib.judge), never in pixels.
+"""
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from course_lib import gaussian
+
+
+def interval(statistic, *arrays, n_resamples=1000, seed=0, level=0.95):
+    """Percentile bootstrap interval (low, high) of statistic(*arrays), rows resampled together."""
+    rng = np.random.default_rng(seed)
+    n = len(arrays[0])
+    draws = [statistic(*(a[i] for a in arrays)) for i in rng.integers(0, n, (n_resamples, n))]
+    return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
+
+
+def auc(anomalous, score, n_resamples=1000, seed=0):
+    """ROC-AUC of a score that should be higher where anomalous is 1: (auc, low, high)."""
+    anomalous, score = np.asarray(anomalous), np.asarray(score)
+    low, high = interval(_auc_or_half, anomalous, score, n_resamples=n_resamples, seed=seed)
+    return float(roc_auc_score(anomalous, score)), low, high
+
+
+def _auc_or_half(anomalous, score):
+    return roc_auc_score(anomalous, score) if 0 < anomalous.sum() < len(anomalous) else 0.5
+
+
+def roc(anomalous, score):
+    """False and true positive rates over all thresholds."""
+    false_rate, true_rate, _ = roc_curve(np.asarray(anomalous), np.asarray(score))
+    return false_rate, true_rate
+
+
+# ---- pictures against pictures, in a judge's features -------------------------------------------
+
+
+class _Given(nn.Module):
+    """Features that were computed already, in the shape that torchmetrics asks for."""
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.num_features = n_features
+
+    def forward(self, features):
+        return features
+
+
+def frechet(real, fake):
+    """Frechet distance (the FID formula, Heusel et al. 2017) between two feature tables (N, F)."""
+    fid = FrechetInceptionDistance(_Given(real.shape[1]))
+    fid.set_dtype(torch.float64)
+    fid.update(real.double().cpu(), real=True)
+    fid.update(fake.double().cpu(), real=False)
+    return float(fid.compute())
+
+
+def kernel_distance(real, fake, seed=0):
+    """KID (Binkowski et al. 2018), cubic kernel: mean and spread over 50 subsets of 200."""
+    size = min(200, len(real), len(fake))
+    kid = KernelInceptionDistance(_Given(real.shape[1]), subsets=50, subset_size=size)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        kid.update(real.float().cpu(), real=True)
+        kid.update(fake.float().cpu(), real=False)
+        return tuple(float(t) for t in kid.compute())
+
+
+def precision_recall(real, fake, k=3):
+    """Share of fakes inside the real manifold, and of reals inside the fake one, each in [0, 1].
+
+    A manifold is the union of balls that reach to each point's k-th neighbour (Kynkaanniemi et al.
+    2019). Compare only values from equal numbers of pictures.
+    """
+    real, fake = np.asarray(real.cpu()), np.asarray(fake.cpu())
+    return _covered(real, fake, k), _covered(fake, real, k)
+
+
+def _covered(manifold, points, k):
+    radius = NearestNeighbors(n_neighbors=k + 1).fit(manifold).kneighbors(manifold)[0][:, k]
+    inside = np.zeros(len(points), bool)
+    for part in np.array_split(np.arange(len(points)), max(1, len(points) // 500)):
+        squares = (points[part, None] - manifold[None]) ** 2
+        inside[part] = (np.sqrt(squares.sum(2)) <= radius).any(1)
+    return float(inside.mean())
+
+
+def nearest_distance(real, points):
+    """Euclidean distance from each point to the nearest real one, in feature units, (N,)."""
+    found = NearestNeighbors(n_neighbors=1).fit(np.asarray(real.cpu()))
+    return found.kneighbors(np.asarray(points.cpu()))[0][:, 0]
+
+
+def sharpness(x):
+    """Mean squared Laplacian of the grey picture, pixels in [0, 1], (N,): blur makes it small."""
+    grey = x.mean(1, keepdim=True)
+    kernel = grey.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]
+    return torch.nn.functional.conv2d(grey, kernel).square().flatten(1).mean(1)
+
+
+# ---- latent spaces ------------------------------------------------------------------------------
+
+
+def active_units(mu, threshold=0.01):
+    """How many dimensions of mu (N, z_dim) have a variance above threshold (Burda et al. 2016)."""
+    return int((mu.var(0) > threshold).sum())
+
+
+def mutual_information(mu, logvar, seed=0, size=250):
+    """I(x; z) of a table of Gaussian posteriors in nats, by their own mixture; at most log N.
+
+    E[log q(z|x)] - E[log q(z)], q(z) the mean of the N posteriors (Hoffman & Johnson 2016).
+    """
+    noise = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed)).to(mu)
+    z = mu + (0.5 * logvar).exp() * noise
+    own = gaussian.log_prob(z, mu, logvar)
+    mixture = torch.cat([_log_mixture(part, mu, logvar) for part in z.split(size)])
+    return float((own - mixture).mean())
+
+
+def _log_mixture(z, mu, logvar):
+    """log of the mean density of the posteriors at each z; expanded squares save the memory."""
+    w = (-logvar).exp()
+    square = z.square() @ w.T - 2 * z @ (w * mu).T + (w * mu.square()).sum(1)
+    log_q = -0.5 * (square + (gaussian.LOG_2PI + logvar).sum(1))
+    return log_q.logsumexp(1) - np.log(len(mu))
+
+
+def linear_probes(z_train, y_train, z_test, y_test, names):
+    """ROC-AUC of a logistic regression from codes to each attribute: {name: auc}; 0.5 is chance.
+
+    Attributes of which a split holds one value only are left out.
+    """
+    z_train, z_test = np.asarray(z_train.cpu()), np.asarray(z_test.cpu())
+    found = {}
+    for i, name in enumerate(names):
+        y, y_held = (np.asarray(t[:, i].cpu()) for t in (y_train, y_test))
+        if 0 < y.mean() < 1 and 0 < y_held.mean() < 1:
+            probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(
+                z_train, y
+            )
+            found[name] = float(roc_auc_score(y_held, probe.decision_function(z_test)))
+    return found

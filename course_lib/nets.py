@@ -1,0 +1,47 @@
+"""Networks for square pictures: plain stacks with the size beside each stride.
+
+Decoders return logits (B, channels, 64, 64); `sigmoid` stands where pixels are wanted.
+"""
+
+from torch import nn
+
+
+def fc_encoder(n_pixels, hidden, out_dim):
+    """(B, C, H, W) with C*H*W = n_pixels -> (B, out_dim)."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(n_pixels, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
+        nn.Linear(hidden, out_dim),
+    )  # fmt: skip
+
+
+def fc_decoder(in_dim, hidden, shape):
+    """(B, in_dim) -> logits (B, *shape)."""
+    return nn.Sequential(
+        nn.Linear(in_dim, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
+        nn.Linear(hidden, shape[0] * shape[1] * shape[2]),
+        nn.Unflatten(1, shape),
+    )  # fmt: skip
+
+
+def conv_encoder(channels, width, out_dim):
+    """(B, channels, 64, 64) -> (B, out_dim)."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 4, 2, 1), nn.SiLU(),                                  # 64 -> 32
+        nn.Conv2d(width, 2 * width, 4, 2, 1), nn.BatchNorm2d(2 * width), nn.SiLU(),      # 32 -> 16
+        nn.Conv2d(2 * width, 4 * width, 4, 2, 1), nn.BatchNorm2d(4 * width), nn.SiLU(),  # 16 -> 8
+        nn.Conv2d(4 * width, 8 * width, 4, 2, 1), nn.BatchNorm2d(8 * width), nn.SiLU(),  # 8 -> 4
+        nn.Flatten(), nn.Linear(8 * width * 4 * 4, out_dim),
+    )  # fmt: skip
+
+
+def conv_decoder(in_dim, width, channels):
+    """(B, in_dim) -> logits (B, channels, 64, 64)."""
+    up = nn.ConvTranspose2d
+    return nn.Sequential(
+        nn.Linear(in_dim, 8 * width * 4 * 4), nn.Unflatten(1, (8 * width, 4, 4)), nn.SiLU(),
+        up(8 * width, 4 * width, 4, 2, 1), nn.BatchNorm2d(4 * width), nn.SiLU(),         # 4 -> 8
+        up(4 * width, 2 * width, 4, 2, 1), nn.BatchNorm2d(2 * width), nn.SiLU(),         # 8 -> 16
+        up(2 * width, width, 4, 2, 1), nn.BatchNorm2d(width), nn.SiLU(),                 # 16 -> 32
+        up(width, channels, 4, 2, 1),                                                    # 32 -> 64
+    )  # fmt: skip

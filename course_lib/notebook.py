@@ -1,0 +1,204 @@
+"""What a notebook needs and a script does not: the device, sources, kept results, explorers."""
+
+import inspect
+import json
+import math
+import os
+import re
+from pathlib import Path
+
+import ipywidgets as widgets
+import pandas as pd
+import torch
+from IPython.display import Code, Markdown, display
+
+from course_lib import figures
+from course_lib.files import write_bytes, write_text
+from course_lib.runs import device_name
+from data_scripts.common import cache_root
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+PROTOCOL = ("data", "sha256", "split", "n", "scale", "unit", "seed", "budget", "device", "seconds")
+VERDICTS = ("reproduced", "beaten", "refuted", "not comparable", "no claim", "open")
+
+
+def show_source(thing):
+    """Show the library's own source of a function or class, so that the page is self-contained."""
+    display(Code(inspect.getsource(thing), language="python"))
+
+
+def layer_table(model, x):
+    """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of x (B, ...)."""
+    rows, hooks = [], []
+    for name, layer in model.named_modules():
+        if not list(layer.children()):
+            hooks.append(layer.register_forward_hook(_row_writer(name, rows)))
+    model.eval()
+    with torch.no_grad():
+        model(x)
+    for hook in hooks:
+        hook.remove()
+    return pd.DataFrame(rows)
+
+
+def _row_writer(name, rows):
+    def write(layer, inputs, output):
+        count = sum(p.numel() for p in layer.parameters())
+        shape = " x ".join(str(size) for size in output.shape[1:])
+        kind = f"{type(layer).__name__} ({name})"
+        rows.append({"layer": kind, "output shape": shape, "parameters": count})
+
+    return write
+
+
+def count_parameters(model):
+    """How many numbers are trained."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def protocol(about, run=None, unit="", scale="[0, 1]", seed=None, budget="", **more):
+    """How a number was measured: the data's `about`, the run's budget, device and seconds, a unit.
+
+    `more` are further facts (a judge's accuracy, the number of noise vectors) and are printed too.
+    """
+    trained = run.about if run is not None else {}
+    settings = trained.get("settings", {})
+    return dict(about) | {
+        "scale": scale, "unit": unit,
+        "seed": settings.get("seed", 0) if seed is None else seed,
+        "budget": budget or (f"{trained['epochs']} epochs, {trained['steps']} steps of "
+                             f"{settings.get('batch')} images" if trained else "no training"),
+        "device": trained.get("device", device_name(DEVICE)),
+        "seconds": round(trained.get("seconds", 0.0), 1),
+        "train_sha256": trained.get("data_sha256", ""),
+        "run": trained.get("key", ""),
+    } | more  # fmt: skip
+
+
+def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protocol=None, title=""):
+    """Show a result and hand it to the report under `name` ("q2-3-test-mse": question 2.3).
+
+    figure: a Figure with `alt`, a sentence for those who cannot see it. table: a DataFrame.
+    numbers: {name: value}. protocol: what `protocol(...)` returned; numbers and tables need one.
+    """
+    question = _question(name)
+    numbers = {key: _plain(value) for key, value in (numbers or {}).items()}
+    if (numbers or table is not None) and set(PROTOCOL) - set(protocol or {}):
+        lacking = ", ".join(sorted(set(PROTOCOL) - set(protocol or {})))
+        raise ValueError(f"keep('{name}'): the protocol lacks {lacking}; use protocol(...)")
+    if figure is not None and not alt.strip():
+        raise ValueError(f"keep('{name}'): a figure needs alt=, a sentence that says what it shows")
+    record = {
+        "kind": "result", "name": name, "question": question, "title": title or caption,
+        "figure": f"figures/{name}.png" if figure is not None else None, "alt": alt,
+        "caption": caption, "numbers": numbers, "units": _units(numbers, protocol),
+        "table": None if table is None else json.loads(table.to_json(orient="records")),
+        "protocol": protocol,
+    }  # fmt: skip
+    if figure is not None:
+        _show_figure(name, figure, alt)
+    if table is not None:
+        display(table.style.format(precision=4).hide(axis="index"))
+    display(Markdown(_legend(caption, numbers, protocol)))
+    write_text(results_folder() / f"{name}.json", json.dumps(record, indent=1, default=str))
+
+
+def answer(question, title, text, ours="", claim="", source="", verdict="no claim", figure=None):
+    """Show the answer to a question and hand it to the report's card.
+
+    text: Markdown whose numbers were put in by code. ours: our result in a few words. claim and
+    source: what the source says. verdict: one of VERDICTS. figure: the kept result of the card.
+    """
+    if verdict not in VERDICTS:
+        raise ValueError(f"verdict is '{verdict}'; it must be one of {', '.join(VERDICTS)}")
+    number = _question(question)
+    record = {
+        "kind": "answer", "question": number, "title": title, "answer": text, "ours": ours,
+        "claim": claim, "source": source, "verdict": verdict, "figure": figure,
+    }  # fmt: skip
+    display(Markdown(f"**Answer {number}.** {text}"))
+    if claim:
+        display(Markdown(f"*Claim ({source}): {claim} Ours: {ours} Verdict: **{verdict}**.*"))
+    write_text(results_folder() / f"answer-{question}.json", json.dumps(record, indent=1))
+
+
+def results_folder():
+    """Where kept results go: COURSE_RESULTS, which reports/build.py sets, or the cache."""
+    return Path(os.environ.get("COURSE_RESULTS") or cache_root() / "results")
+
+
+def explore(draw, **ranges):
+    """Sliders and menus over a pure draw(**values) -> Figure; draw() is called once, plainly.
+
+    ranges: name = (low, high) for a slider of floats or ints, or a list for a menu. The first value
+    is draw's own default. Returns the panel, whose children[:-1] are the controls.
+    """
+    start = {name: p.default for name, p in inspect.signature(draw).parameters.items()}
+    controls = {name: _control(name, limits, start[name]) for name, limits in ranges.items()}
+    picture = widgets.Image(value=figures.png(draw()), format="png")
+
+    def redraw(_):
+        picture.value = figures.png(draw(**{name: c.value for name, c in controls.items()}))
+
+    for control in controls.values():
+        control.observe(redraw, "value")
+    panel = widgets.VBox([*controls.values(), picture])
+    display(panel)
+    return panel
+
+
+def _control(name, limits, value):
+    """A described control that takes the keyboard: arrows move it, its number can be typed."""
+    label = {"description": name.replace("_", " "), "style": {"description_width": "initial"}}
+    if isinstance(limits, list):
+        return widgets.Dropdown(options=limits, value=value, **label)
+    low, high = limits
+    if isinstance(low, int) and isinstance(high, int):
+        return widgets.IntSlider(value, low, high, **label)
+    return widgets.FloatSlider(value, min=low, max=high, step=(high - low) / 40, **label)
+
+
+def _show_figure(name, figure, alt):
+    picture = figures.png(figure)
+    write_bytes(results_folder() / "figures" / f"{name}.png", picture)
+    meta = {"image/png": {"alt": alt, "name": name}}
+    display({"image/png": picture, "text/plain": alt}, raw=True, metadata=meta)
+
+
+def _question(name):
+    found = re.match(r"q(\d+)-(\d+)", name)
+    if not found:
+        raise ValueError(f"'{name}' must start with its question, as in 'q2-3-test-mse'")
+    return f"{found[1]}.{found[2]}"
+
+
+def _plain(value):
+    """A JSON number, text or list; NaN is refused, since a report must not print it as a result."""
+    if isinstance(value, torch.Tensor):
+        value = value.tolist()
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a kept number is {value}")
+    return value
+
+
+def _units(numbers, how):
+    return dict.fromkeys(numbers, how["unit"]) if numbers else {}
+
+
+def _legend(caption, numbers, how):
+    """Caption, numbers and protocol under a result."""
+    said = [f"*{caption}*"] if caption else []
+    if numbers:
+        said.append("; ".join(f"{k} = {_short(v)}" for k, v in numbers.items()))
+    if how:
+        facts = "; ".join(
+            f"{k} {str(v)[:12] if 'sha256' in k else v}" for k, v in how.items() if v != ""
+        )
+        said.append(f"<small>Protocol: {facts}</small>")
+    return "\n\n".join(said)
+
+
+def _short(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,195 @@
+"""Kept runs: a trained model lies under a key made of its source, its arguments and its data.
+
+    run = runs.kept(vae.recipe, [x_train], dict(z_dim=64, beta=1.0), epochs=20)
+    run.model, run.history, run.about
+
+A recipe is a function of a family file, `recipe(*tensors, **settings) -> (step, batches)`. The
+first call trains and keeps the weights (safetensors) and the history (JSON, never pickle) in
+cache/runs/<family>-<key>/. The next call, in any process, opens them. What is stale or damaged is
+noticed, said and trained again. A run killed at any moment goes on where its last checkpoint stands
+and ends in the same weights, bit for bit on the CPU.
+"""
+
+import ast
+import hashlib
+import inspect
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+
+from course_lib import data, train
+from course_lib.files import file_digest, read_tree, write_text, write_tree
+from data_scripts.common import cache_root
+
+
+class Run(NamedTuple):
+    """model: evaluation mode, on its device (the averaged weights where the recipe averages).
+    step: all parts. history: DataFrame, a row an epoch. about: key, settings, seconds, device."""
+
+    model: torch.nn.Module
+    step: object
+    history: pd.DataFrame
+    about: dict
+
+
+def kept(recipe, tensors, settings, epochs, evaluate=None, title=None):
+    """Open the run of this recipe, data and settings, or train it for `epochs` and keep it.
+
+    settings: dict of the recipe's keyword arguments; defaults are filled in, and a name that the
+    recipe does not know is a TypeError. evaluate(model) -> dict is asked after every epoch.
+    """
+    settings = arguments(recipe, tensors, settings)
+    about = {
+        "recipe": f"{recipe.__module__.removeprefix('course_lib.')}.{recipe.__name__}",
+        "settings": settings, "epochs": epochs, "data_sha256": data.digest(*tensors),
+        "evaluate": source_digest(evaluate) if evaluate else None,
+    }  # fmt: skip
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+    about |= {"key": key, "source_sha256": source_digest(recipe)}
+    folder = cache_root() / "runs" / f"{about['recipe']}-{key}"
+    torch.manual_seed(settings.get("seed", 0))
+    step, batches = recipe(*tensors, **settings)
+    found = _open(folder, about, step)
+    if found is None:
+        found = _train(folder, about, step, batches, evaluate, title or about["recipe"])
+    train.set_training(step, False)
+    return Run(step.best, step, pd.DataFrame(found["history"]), found["about"])
+
+
+def arguments(recipe, tensors, settings):
+    """All keyword arguments of the recipe, defaults filled in; TypeError on an unknown one."""
+    bound = inspect.signature(recipe).bind(*tensors, **settings)
+    bound.apply_defaults()
+    return dict(list(bound.arguments.items())[len(tensors) :])
+
+
+def source_digest(function):
+    """sha256 of what the function's module says, and the course's modules that it imports.
+
+    Comments, docstrings and layout do not count, so that a better explanation retrains nothing.
+    """
+    module = sys.modules[function.__module__]
+    if not module.__name__.startswith("course_lib."):  # a function written in a notebook or test
+        return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
+    texts = [_bare(Path(file).read_text()) for file in _family_files(Path(module.__file__))]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _family_files(path):
+    """The module's file and, behind it, the model files that it imports: what decides the weights.
+
+    The loop and the data reader are tested to be exact; the data come in by their own hash.
+    """
+    found = [path]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "course_lib":
+            names = sorted({alias.name for alias in node.names} - {"data", "train", "runs"})
+            found += [f for name in names for f in _family_files(path.with_name(f"{name}.py"))]
+    return list(dict.fromkeys(found))
+
+
+def _bare(text):
+    """The code without comments, docstrings and layout."""
+    tree = ast.parse(inspect.cleandoc(text))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(getattr(body[0].value, "value", None), str):
+                node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+# ---- a kept run on disk -------------------------------------------------------------------------
+
+
+def _open(folder, about, step):
+    """The record of a finished run, its weights put into `step`; None when there is none to use."""
+    record = folder / "run.json"
+    if not record.is_file():
+        return None
+    try:
+        found = json.loads(record.read_text())
+        if found["about"]["source_sha256"] != about["source_sha256"]:
+            raise ValueError("the source of its family changed since")
+        weights = folder / "weights.safetensors"
+        if file_digest(weights) != found["weights_sha256"]:
+            raise ValueError("weights.safetensors does not match the digest in run.json")
+        parts = read_tree(weights)
+        for name in found["parts"]:
+            step.parts[name].load_state_dict(parts[name])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        print(f"kept run {folder.name}: {error}; it is trained again")
+        shutil.rmtree(folder)
+        return None
+    print(f"kept run {folder.name}: opened (trained in {found['about']['seconds']:.0f} s "
+          f"on {found['about']['device']})")  # fmt: skip
+    return found
+
+
+def _train(folder, about, step, batches, evaluate, title):
+    checkpoint = Checkpoint(folder, about["source_sha256"])
+    model = step.best
+    begun = (lambda: evaluate(model)) if evaluate else None
+    history = train.fit(step, batches, about["epochs"], begun, checkpoint, title)
+    modules = {n: p for n, p in step.parts.items() if isinstance(p, torch.nn.Module)}
+    weights = folder / "weights.safetensors"
+    write_tree(weights, {name: part.state_dict() for name, part in modules.items()})
+    about = about | {
+        "seconds": float(history.seconds.iloc[-1]) if len(history) else 0.0,
+        "device": device_name(next(step.best.parameters()).device),
+        "steps": about["epochs"] * len(batches), "torch": torch.__version__,
+    }  # fmt: skip
+    record = {"about": about, "parts": list(modules), "weights_sha256": file_digest(weights),
+              "history": history.to_dict("list")}  # fmt: skip
+    # run.json comes last: a folder without it is a run that is not finished.
+    write_text(folder / "run.json", json.dumps(record, indent=1))
+    checkpoint.path.unlink(missing_ok=True)
+    return record
+
+
+class Checkpoint:
+    """The state of a run under way, one file, replaced whole; saved about every `every` seconds."""
+
+    def __init__(self, folder, source, every=20.0):
+        self.path, self.source, self.every = folder / "checkpoint.safetensors", source, every
+        self.last, self.cost = time.perf_counter(), 0.0
+
+    def due(self):
+        """Never more than a twentieth of the time goes into saving."""
+        return time.perf_counter() - self.last > max(self.every, 20 * self.cost)
+
+    def save(self, state):
+        begun = time.perf_counter()
+        write_tree(self.path, state | {"source": self.source})
+        self.last = time.perf_counter()
+        self.cost = self.last - begun
+
+    def load(self):
+        """The last saved state, or None; a damaged or stale one is said and put away."""
+        if not self.path.is_file():
+            return None
+        try:
+            state = read_tree(self.path)
+            if state["source"] != self.source:
+                raise ValueError("the source of its family changed since")
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            print(f"{self.path.parent.name}: checkpoint not used ({error}); training starts anew")
+            self.path.unlink(missing_ok=True)
+            return None
+        print(f"{self.path.parent.name}: taken up at epoch {state['epoch'] + 1}, "
+              f"batch {state['index'] + 1}")  # fmt: skip
+        return state
+
+
+def device_name(device):
+    """What a protocol calls the device: 'cpu (2 threads)' or the GPU's own name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({torch.get_num_threads()} threads)"
