@@ -5,6 +5,7 @@ beside the page; an explorer, which needs a kernel, becomes a line that says how
 """
 
 import base64
+import functools
 import re
 import struct
 from pathlib import Path
@@ -181,12 +182,14 @@ def is_progress(model_id, state):
     return any(is_progress(child.removeprefix("IPY_MODEL_"), state) for child in children)
 
 
+@functools.cache  # compiling the templates is most of the cost of a page
 def exporter():
     made = HTMLExporter(template_file=str(TEMPLATES / "cells.html.j2"))
     made.register_filter("markdown2html", markdown)
     return made
 
 
+@functools.cache
 def environment():
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

@@ -87,7 +87,7 @@ def execute(nb, output, parameters, cwd, results, watch, timeout=None):
     word = secrets.token_hex(16)
     source = output.with_suffix(".input.ipynb")
     nbformat.write(with_end(nb, word), source)
-    started, failure = [], None
+    started, broken = [], None
 
     def note(cell_id):
         started.append(cell_id)
@@ -95,12 +95,14 @@ def execute(nb, output, parameters, cwd, results, watch, timeout=None):
 
     try:
         run_papermill(source, output, parameters, cwd, results, note, timeout)
-    except Exception as error:  # whatever went wrong in this notebook, the others must still run
-        failure = f"cell {started[-1] if started else '(none)'}: {last_line(error)}"
+    except pm.PapermillExecutionError:
+        pass  # a cell raised: the cell itself says it better
+    except Exception as error:  # e.g. the kernel died; the other notebooks must still run
+        broken = f"cell {started[-1] if started else '(none)'}: {last_line(error)}"
     finally:
         source.unlink(missing_ok=True)
     done = nbformat.read(output, as_version=4) if output.exists() else nb
-    failure = first_fault(done, word) or failure
+    failure = broken or first_fault(done, word)
     clean(done, cwd.parent)
     nbformat.write(done, output)
     if failure:
