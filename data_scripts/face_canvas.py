@@ -21,13 +21,14 @@ class Canvas:
     """n pictures being painted.
 
     image is (n, 3, rows, columns) in [0, 1]; x, y are (1, 1, rows, columns), the other fields
-    (n, 1, rows, columns): u, v, s as above, skin and body the coverage of face and person so far.
+    (n, 1, rows, columns): u, v, s as above, edge the
+    signed distance to the face's outline, skin and body the coverage of face and person so far.
     """
 
     def __init__(self, image, fields, pixel, first=0, drop=0.0):
         self.image, self.fields, self.pixel = image, fields, pixel
         self.first, self.drop = first, drop
-        self.x, self.y, self.u, self.v, self.s, self.skin, self.body = fields
+        self.x, self.y, self.u, self.v, self.s, self.edge, self.skin, self.body = fields
 
     def rows(self, top, bottom):
         """The rows from y = top to y = bottom, as a canvas that shares this one's memory."""
@@ -38,16 +39,19 @@ class Canvas:
         return Canvas(self.image[:, :, cut], fields, self.pixel, self.first + start, self.drop)
 
     def columns(self, half):
-        """A copy of the columns from x = -half to half, and their place for `put`."""
+        """A copy of the columns from x = -half to half, for `put` to bring back."""
         side = int((EXTENT - half) / self.pixel)
         cut = slice(side, self.image.shape[3] - side)
         fields = [a[..., cut].contiguous() for a in self.fields]
-        return Canvas(self.image[..., cut].contiguous(), fields, self.pixel, self.first), cut
+        return Canvas(self.image[..., cut].contiguous(), fields, self.pixel, self.first)
 
-    def put(self, part, cut):
-        self.image[..., cut] = part.image
-        self.body[..., cut] = part.body
+    def put(self, part):
+        """Lay a painted copy of the middle columns over the picture where its skin is."""
+        side = (self.image.shape[3] - part.image.shape[3]) // 2
+        cut = slice(side, self.image.shape[3] - side)
         self.skin[..., cut] = part.skin
+        self.cover(self.skin)
+        self.image[..., cut].lerp_(part.image, part.skin.expand_as(part.image))
 
     def lowered(self, drop):
         """The same canvas for a part that is painted `drop` lower on the head than usual."""
@@ -56,36 +60,47 @@ class Canvas:
 
     def fill(self, distance, soft=0.0):
         """Coverage, 0 to 1, of the region distance < 0; its edge is one pixel, or `soft`, wide."""
-        return (0.5 - distance / max(soft, self.pixel)).clamp_(0, 1)
+        return torch.rsub(distance, 0.5, alpha=1 / max(soft, self.pixel)).clamp_(0, 1)
 
     def stroke(self, distance, half_width):
         """Coverage of a line of that half width; one thinner than a pixel fades."""
+        if not torch.is_tensor(half_width):
+            wide = max(half_width, self.pixel / 2)
+            return self.fill(distance.abs().sub_(wide)).mul_(half_width / wide)
         wide = half_width.clamp(min=self.pixel / 2)
-        return self.fill(distance.abs() - wide) * (half_width / wide)
+        return self.fill(distance.abs() - wide).mul_(half_width / wide)
 
     def paint(self, colour, cover):
         """Lay `colour`, (n, 3, 1, 1) or per pixel, over the picture where cover is 1."""
         self.image.lerp_(colour.expand_as(self.image), cover.expand_as(self.image))
 
-    def shade(self, amount):
-        """Scale brightness by 1 + amount, (n, 1, rows, size)."""
-        self.image.mul_(1 + amount)
+    def cover(self, cover):
+        """Count the pixels of `cover` as the person's: light falls on them."""
+        torch.maximum(self.body, cover, out=self.body)
 
 
-def blob(dx, dy):
-    """A soft round spot: 1 at the centre, 0 from radius 1 on."""
-    return (1 - dx * dx - dy * dy).clamp_(min=0).square_()
+def blob(dx, dy=None):
+    """A soft round spot: 1 at the centre, 0 from radius 1 on. Without dy, a soft upright band."""
+    r = dx * dx
+    if dy is not None:
+        r = torch.addcmul(r, dy, dy)
+    return torch.rsub(r, 1).clamp_(min=0).square_()
 
 
 def ramp(a, low, high):
     """0 below low, 1 above high, smooth between."""
-    t = ((a - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    t = (a - low).mul_(1 / (high - low)).clamp_(0, 1)
+    return (3 - 2 * t).mul_(t).mul_(t)
 
 
 def mix(a, b, weight):
     """a where weight is 0, b where it is 1."""
     return a + (b - a) * weight
+
+
+def rgb(red, green, blue):
+    """One colour for every picture, (1, 3, 1, 1)."""
+    return torch.tensor([red, green, blue], dtype=torch.float32)[None, :, None, None]
 
 
 def palette(colours, position):
@@ -113,6 +128,5 @@ def blank(tilt, turn, size):
     depth = 0.33 * (1 - (u / 0.8).clamp(-0.95, 0.95).square()).sqrt()
     s = cos * u - sin * depth
     image = torch.zeros(n, 3, size, size, device=tilt.device)
-    return Canvas(
-        image, [x, y, u, v, s, torch.zeros_like(u), torch.zeros_like(u)], 2 * EXTENT / size
-    )
+    fields = [x, y, u, v, s, *torch.zeros(3, n, 1, size, size, device=tilt.device)]
+    return Canvas(image, fields, 2 * EXTENT / size)
