@@ -19,7 +19,6 @@ RESULT_KEYS = {
     "title": str,
     "numbers": dict,
     "units": dict,
-    "protocol": dict,
 }
 ANSWER_KEYS = {
     "kind": str,
@@ -113,6 +112,7 @@ def load_results(folder, notebook):
         if not isinstance(item, dict):
             raise ResultError(f"result {path.name} is not JSON")
         check_item(item, path.name, int(notebook.split("_")[0]))
+        item["protocol"] = item.get("protocol") or {}  # a bare picture may have none
         check_figure(item, folder, path.name)
         (answers if item["kind"] == "answer" else results).append({**item, "notebook": notebook})
     return results, sorted(answers, key=lambda answer: question_key(answer["question"]))
@@ -127,6 +127,8 @@ def check_item(item, file, chapter):
         raise ResultError(f"result {file}: question {item['question']} is of another notebook")
     if item["kind"] == "answer" and item["verdict"] not in VERDICTS:
         raise ResultError(f"result {file}: verdict {item['verdict']!r} is none of {VERDICTS}")
+    if item.get("numbers") and not item.get("protocol"):
+        raise ResultError(f"result {file}: numbers without a protocol say nothing")
     slug = f"q{item['question'].replace('.', '-')}"
     if item["kind"] == "result" and not re.fullmatch(rf"{slug}(-[a-z0-9-]+)?", item["name"]):
         raise ResultError(f"result {file}: the name {item['name']!r} does not start with {slug}")

@@ -372,7 +372,7 @@ RESULT = {
     "figure": None,
     "numbers": {"mse": 0.5},
     "units": {"mse": "u"},
-    "protocol": {},
+    "protocol": {"data": "digits"},
 }
 
 
@@ -384,6 +384,7 @@ RESULT = {
         ({"numbers": {"mse": float("nan")}}, "'mse' is nan"),
         ({"units": None}, "'units' is missing"),
         ({"figure": "figures/x.png"}, "was not saved"),
+        ({"protocol": None}, "without a protocol"),
     ],
 )
 def test_results_that_break_the_contract_are_refused(tmp_path, change, said):
