@@ -43,7 +43,9 @@ class Canvas:
         side = int((EXTENT - half) / self.pixel)
         cut = slice(side, self.image.shape[3] - side)
         fields = [a[..., cut].contiguous() for a in self.fields]
-        return Canvas(self.image[..., cut].contiguous(), fields, self.pixel, self.first)
+        fields[-2] = fields[-2].clone()  # skin: a part may grow it before `put`
+        image = torch.empty_like(self.image[..., cut], memory_format=torch.contiguous_format)
+        return Canvas(image, fields, self.pixel, self.first)
 
     def put(self, part):
         """Lay a painted copy of the middle columns over the picture where its skin is."""

@@ -5,7 +5,7 @@ import torch
 from data_scripts.face_canvas import blob, mix, palette, ramp, rgb
 
 SKIN = [(0.97, 0.84, 0.76), (0.94, 0.77, 0.66), (0.89, 0.69, 0.55), (0.75, 0.54, 0.39)]
-SKIN += [(0.56, 0.37, 0.26), (0.38, 0.24, 0.17)]
+SKIN += [(0.56, 0.37, 0.26), (0.42, 0.27, 0.19)]
 HAIR = [(0.07, 0.06, 0.07), (0.19, 0.11, 0.08), (0.36, 0.21, 0.12), (0.54, 0.34, 0.18)]
 HAIR += [(0.74, 0.55, 0.31), (0.91, 0.77, 0.51)]
 WALL = [(0.20, 0.22, 0.26), (0.22, 0.36, 0.52), (0.36, 0.58, 0.66), (0.55, 0.70, 0.58)]
@@ -21,7 +21,7 @@ def skin_colour(f):
 
 def hair_colour(f):
     """From black over brown to blond; grey comes with age."""
-    return mix(palette(HAIR, f.hair_colour), rgb(0.74, 0.74, 0.75), 0.95 * ramp(f.age, 0.60, 1.0))
+    return mix(palette(HAIR, f.hair_colour), rgb(0.68, 0.68, 0.69), 0.95 * ramp(f.age, 0.50, 0.95))
 
 
 def background(c, f):
@@ -82,12 +82,13 @@ def hair_front(c, f, distance):
     locks = (c.v - 0.25).clamp_(min=0).mul_(0.08).add_(mix(0.97, 0.93, long) * f.half)
     locks.add_(torch.sin(14 * c.v) * (0.025 * f.hair_wave))
     opening = c.u.abs().sub_(locks)
-    w = c.rows(-0.91, 0.35)  # the hairline ends above: only the sides hang lower
+    w = c.rows(-0.91, 0.58)  # the hairline ends above: only the sides hang lower
     top = opening[:, :, : w.v.shape[2]]
     torch.maximum(hairline(w, f, long) - w.v, top, out=top)
     w.paint(f.skin * rgb(0.55, 0.45, 0.42), w.fill(-0.07 - top, 0.12).mul_(w.skin).mul_(0.35))
     cover = c.fill(torch.maximum(distance, -opening))
-    c.paint(f.hair * strands(c, f).add_(1), cover)
+    shine = strands(c, f)
+    c.paint(f.hair + shine * (f.hair + 0.06), cover)
     c.cover(cover)
 
 

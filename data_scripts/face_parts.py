@@ -48,20 +48,20 @@ def face(c, f):
 
 def cheeks(c, f):
     """Blush, cheekbones (light above, hollow below), and cheeks pushed up by a smile."""
-    w = c.rows(-0.12, 0.54)
+    w = c.rows(-0.16, 0.56)
     a, smile = w.s.abs(), f.smile.clamp(min=0)
     spot = blob((a - 0.265) / 0.17, (w.v + (0.03 * smile - 0.165)) / 0.14)
     w.paint(f.skin * rgb(1.0, 0.68, 0.64), spot * (0.28 + 0.35 * smile + 0.30 * f.makeup))
     hollow = blob((a + 0.25 * w.v - 0.3975) / 0.10, (w.v - 0.27) / 0.15)
     w.paint(f.skin * rgb(0.66, 0.55, 0.52), hollow * (0.75 * f.cheekbones))
-    w = w.rows(-0.10, 0.27)
+    w = w.rows(-0.13, 0.30)
     spot = blob((w.s.abs() - 0.275) / 0.13, (w.v - 0.085) / 0.075)
     w.paint(mix(f.skin, 1.0, 0.5), spot * (0.10 + 0.45 * f.cheekbones + 0.22 * smile))
 
 
 def sockets(c, f):
     """The shadow around the eyes, and eye shadow where there is makeup."""
-    w = c.rows(-0.30, 0.16)
+    w = c.rows(-0.37, 0.20)
     a = w.s.abs().sub_(EYE_X)
     dark = blob(a / 0.19, (w.v - (EYE_Y - 0.03)) / 0.13)
     w.paint(f.skin * rgb(0.70, 0.60, 0.58), dark * (0.42 + 0.12 * f.masculine))
@@ -70,7 +70,7 @@ def sockets(c, f):
 
 
 def eyes(c, f):
-    w = c.rows(-0.28, 0.14)
+    w = c.rows(-0.32, 0.16)
     a = w.s.abs().sub_(EYE_X)
     arch = 1 - (a / EYE_W).square_()
     middle = a * (-0.012 / EYE_W) + EYE_Y
@@ -104,7 +104,7 @@ def lids(w, f, a, upper, lower):
 
 
 def brows(c, f):
-    w = c.rows(-0.36, 0.0)
+    w = c.rows(-0.42, 0.02)
     t = w.s.abs().sub_(0.205).mul_(1 / 0.150)
     arch = mix(0.046, 0.020, f.masculine)
     line = t * t * arch - 0.004 * t + (EYE_Y - mix(0.148, 0.130, f.masculine) - arch)
@@ -114,23 +114,26 @@ def brows(c, f):
     w.paint(mix(f.hair, f.skin * 0.5, 0.25) * 0.85, stroke.mul_(ends))
 
 
+def across_nose(w, f):
+    """Sideways place on the nose, which stands out towards the side a head turns to."""
+    return (w.s - 0.10 * f.turn * ramp(w.v, -0.25, 0.15)) / (0.80 + 0.45 * f.nose_size)
+
+
 def nose(c, f):
-    """Bridge, tip and wings; under a turn it stands out and throws its shade on the far side."""
-    w = c.rows(-0.22, 0.32)
-    k = 0.80 + 0.45 * f.nose_size
-    s = (w.s - 0.10 * f.turn * ramp(w.v, -0.25, 0.15)) / k
-    dark, side = f.skin * rgb(0.66, 0.54, 0.51), f.turn + 0.35 * f.light_side
+    """The bridge, with shade on the far side, then the tip."""
+    w = c.rows(-0.25, 0.28)
+    s, dark = across_nose(w, f), f.skin * rgb(0.66, 0.54, 0.51)
     slant, height = 0.058 + 0.03 * w.v, (w.v - 0.01) / 0.21
     for sign in (-1, 1):
-        depth = (0.30 + 0.45 * sign * side).clamp(0.10, 0.80)
+        depth = (0.30 + 0.45 * sign * (f.turn + 0.35 * f.light_side)).clamp(0.10, 0.80)
         w.paint(dark, blob((s - sign * slant) / 0.052, height) * depth)
     w.paint(mix(f.skin, 1.0, 0.40), blob(s / 0.037, (w.v + 0.04) / 0.17).mul_(0.38))
-    low = w.rows(0.04, 0.32)
-    tip(low, f, s[:, :, -low.v.shape[2] :], dark)
+    tip(c.rows(0.0, 0.36), f, dark)
 
 
-def tip(w, f, s, dark):
+def tip(w, f, dark):
     """The lower nose: its shadow, wings, light and nostrils."""
+    s = across_nose(w, f)
     a = s.abs()
     w.paint(dark, blob(s / 0.125, (w.v - 0.215) / 0.060).mul_(0.70))
     wing = blob((a - 0.062) / 0.050, (w.v - 0.175) / 0.055)
@@ -156,7 +159,7 @@ def mouth(c, f):
     arch = (1 - tt).clamp_(min=-1)
     line = (MOUTH_Y + 0.40 * bend) - tt * bend
     up = line - arch * (0.022 * f.mouth_open)
-    low = line + arch * (0.098 * f.mouth_open)
+    low = line + arch * (0.112 * f.mouth_open)
     top = up - arch * (1 - 0.30 * blob(t / 0.30)) * (0.020 + 0.036 * f.lip_size)
     chin = low + arch * (0.6 + 0.4 * arch) * (0.026 + 0.046 * f.lip_size)
     ends = w.fill((t.abs() - 1) * half)
@@ -185,19 +188,19 @@ def inside(w, f, t, top, low, ends):
 
 def wrinkles(c, f):
     """Folds from nose to mouth (smile, age), and with age: forehead, crow's feet, eye bags."""
-    dark, old = f.skin * rgb(0.60, 0.48, 0.45), ramp(f.age, 0.25, 1.0)
-    w = c.rows(0.12, 0.46)
+    dark, old = f.skin * rgb(0.60, 0.48, 0.45), ramp(f.age, 0.10, 0.95)
+    w = c.rows(0.06, 0.52)
     fold = w.s.abs() - 0.42 * w.v - (0.0252 + 0.012 * f.smile)
     depth = (0.40 * f.smile.clamp(min=0) + 0.65 * old).clamp(max=0.9)
     w.paint(dark, w.stroke(fold, 0.012).mul_(blob((w.v - 0.285) / 0.12)).mul_(depth))
-    w = c.rows(-0.46, -0.14)
+    w = c.rows(-0.52, -0.10)
     row = (w.v + 0.31 - 0.12 * w.s.square()).mul_(1 / 0.06)
     near = (row - row.round().clamp_(-1, 1)).mul_(0.06)  # three lines, 0.06 apart
     w.paint(dark, w.stroke(near, 0.009).mul_(blob(w.s / 0.30)) * (0.75 * old))
-    w = c.rows(-0.20, 0.17)
+    w = c.rows(-0.22, 0.20)
     a = w.s.abs()
-    out = a - 0.315
-    ray = (w.v - (EYE_Y + 0.01)) / out.clamp(min=0.01) * 2
+    out = (a - 0.315).clamp_(min=0.01)
+    ray = (w.v - (EYE_Y + 0.01)) / out * 2
     near = (ray - ray.round().clamp_(-1, 1)) * out * 0.5  # three rays from the corner of the eye
     feet = w.stroke(near, 0.009).mul_(blob((a - 0.345) / 0.045))
     a = (a - EYE_X).mul_(1 / 0.12).square_()
@@ -216,7 +219,7 @@ def beard(c, f):
 
 
 def glasses(c, f):
-    w = c.rows(-0.32, 0.24)
+    w = c.rows(-0.36, 0.28)
     a, v = w.s.abs(), w.v - EYE_Y
     dx, dy = (a - 0.205).abs_().sub_(0.092), (v - 0.015).abs_().sub_(0.060)
     inner = torch.maximum(dx, dy).clamp_(max=0)
