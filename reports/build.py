@@ -154,6 +154,10 @@ def run_all(todo, outcome, root, out, tmp, parameters):
                 outcome |= publish.publish(root, out, parameters, outcome, only=path.stem)
             except (NotebookError, ResultError, PageError) as error:
                 outcome[path.stem] = str(error)
+            except Exception as error:  # not foreseen, and still no reason to stop the others
+                what = run_notebooks.last_line(error)
+                outcome[path.stem] = f"{type(error).__name__}: {what}"
+            if outcome[path.stem]:
                 bar.set_postfix_str(f"failed: {path.stem}")
             done += len(nb.cells) + 2
             bar.update(done - bar.n)

@@ -69,6 +69,8 @@ def check_runnable(nb, path, parameters):
         raise NotebookError(f"kernel {kernel!r} is not installed; known: {', '.join(kernels)}")
     if not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
         raise NotebookError("no cell is tagged `parameters`; add one that sets profile and budget")
+    if not (nb.metadata.kernelspec.get("language") or nb.metadata.get("language_info")):
+        raise NotebookError("the kernelspec names no language, which papermill asks for")
     known = pm.inspect_notebook(path)
     unknown = sorted(set(parameters) - set(known))
     if unknown:

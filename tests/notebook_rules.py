@@ -45,8 +45,9 @@ def slug(number):
 def format_rule(nb, path):
     if (nb.nbformat, nb.nbformat_minor) != (4, 5):
         yield f"nbformat is {nb.nbformat}.{nb.nbformat_minor}, not 4.5"
-    if nb.metadata.get("kernelspec", {}).get("name") != "python3":
-        yield "the kernelspec is not python3"
+    kernel = nb.metadata.get("kernelspec", {})
+    if (kernel.get("name"), kernel.get("language")) != ("python3", "python"):
+        yield "the kernelspec is not python3 with language python, which papermill asks for"
 
 
 def id_rule(nb, path):

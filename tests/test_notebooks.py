@@ -8,6 +8,7 @@ import pytest
 from notebook_rules import POINTS, RULES
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+SPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
@@ -43,9 +44,7 @@ def sample():
         "q9-1-answer": "said = f'MSE {mse:.2f} on [0, 1], as $x_2$ in question 9.1.'\n"
         "answer('q9-1', 'The 10 images', said, ours=f'{mse}', claim='0.0131')",
     }
-    nb = nbformat.v4.new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    )
+    nb = nbformat.v4.new_notebook(metadata={"kernelspec": SPEC | {}})
     nb.nbformat_minor = 5
     for cell_id, source in sources.items():
         text = source.startswith("#")
@@ -84,6 +83,7 @@ def tag(i, word):
     [
         (lambda nb: nb.update(nbformat_minor=4), "not 4.5"),
         (lambda nb: nb.metadata.kernelspec.update(name="torch"), "not python3"),
+        (lambda nb: nb.metadata.kernelspec.update(language="R"), "not python3"),
         (lambda nb: nb.cells[0].update(id="1"), "not semantic"),
         (lambda nb: nb.cells[0].update(id="parameters"), "stands twice"),
         (lambda nb: nb.cells[3].update(id="mse"), "belongs to q9-1"),
