@@ -152,7 +152,7 @@ def by_hand(folder, error):
 
 def listing(folder):
     """All pictures, sorted by number."""
-    paths = sorted((folder / "img_align_celeba").glob("*.jpg"))
+    paths = sorted(p for p in (folder / "img_align_celeba").iterdir() if p.suffix == ".jpg")
     if not paths:
         raise Problem(
             f"{folder / 'img_align_celeba'}: the folder is empty; unpack img_align_celeba.zip into "
