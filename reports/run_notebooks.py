@@ -216,6 +216,7 @@ def is_blank(output):
 def without_paths(text, root):
     """`text` without this machine's folders: the course becomes `.`, the home folder `~`."""
     text = re.sub(r"\S*ipykernel_\d+/\d+\.py", "cell", text)
+    text = re.sub(r"(<[\w.]+(?: object)?) at 0x[0-9a-f]+>", r"\1>", text)  # another each time
     places = {sys.base_prefix: "python", tempfile.gettempdir(): "tmp"}
     places |= {os.path.expanduser("~"): "~", sys.prefix: ".venv", str(root): "."}
     for place in sorted(places, key=len, reverse=True):

@@ -109,6 +109,7 @@ def tag(i, word):
         (edit(5, "f'{mse}'", "'MSE 3'"), "typed numbers 3"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Non-unique cell id")
 def test_each_rule_notices(tmp_path, spoil, said):
     nb = sample()
     spoil(nb)
