@@ -13,7 +13,7 @@ import torch
 
 EXTENT = 0.91
 TILT = math.radians(12)  # head_tilt = 1
-TURN = math.radians(26)  # head_turn = 1
+TURN = math.radians(25)  # head_turn = 1
 PIVOT = 0.5  # the neck: a tilted head turns about (0, PIVOT)
 
 
@@ -115,20 +115,17 @@ def palette(colours, position):
 
 def blank(tilt, turn, size):
     """An unpainted canvas for heads of that tilt and turn, each (n, 1, 1, 1) in [-1, 1]."""
-    n, line = (
-        len(tilt),
-        (torch.arange(size, dtype=torch.float32, device=tilt.device) + 0.5) * (2 * EXTENT / size)
-        - EXTENT,
-    )
+    n, pixel = len(tilt), 2 * EXTENT / size
+    line = (torch.arange(size, dtype=torch.float32, device=tilt.device) + 0.5) * pixel - EXTENT
     x = line.expand(1, 1, size, size).contiguous()
     y = line[:, None].expand(1, 1, size, size).contiguous()
     cos, sin = torch.cos(TILT * tilt), torch.sin(TILT * tilt)
     u = cos * x + sin * (y - PIVOT)
     v = PIVOT - sin * x + cos * (y - PIVOT)
     cos, sin = torch.cos(TURN * turn), torch.sin(TURN * turn)
-    u = u - sin * (0.13 + 0.10 * v.clamp(0, 0.6))
-    depth = 0.33 * (1 - (u / 0.8).clamp(-0.95, 0.95).square()).sqrt()
-    s = cos * u - sin * depth
+    u = u - sin * (0.14 + 0.14 * v.clamp(0, 0.6))
+    bulge = (1 - (u / 0.8).clamp(-0.95, 0.95).square()).sqrt()
+    s = cos * u - sin * bulge * (0.31 - 0.18 * v.clamp(0, 0.6))
     image = torch.zeros(n, 3, size, size, device=tilt.device)
     fields = [x, y, u, v, s, *torch.zeros(3, n, 1, size, size, device=tilt.device)]
-    return Canvas(image, fields, 2 * EXTENT / size)
+    return Canvas(image, fields, pixel)

@@ -60,7 +60,7 @@ def strands(c, f):
     fine = torch.sin((37 * q).add_(bend)).mul_(0.07 * min(1.0, max(0.0, 1.6 - 20 * c.pixel)))
     w = c.rows(-0.91, -0.30)
     shine = blob(w.u / 0.42, (w.v + 0.60 - 0.5 * w.u.square()) / 0.13)
-    lines[:, :, : shine.shape[2]].add_(shine, alpha=0.30)
+    lines[:, :, : shine.shape[2]].add_(shine, alpha=0.22)
     return lines.add_(fine)
 
 

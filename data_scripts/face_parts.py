@@ -19,7 +19,7 @@ def face_distance(c, f):
     down = below.clamp(min=0)
     d = torch.maximum(down, below * (-0.70 / 0.56))
     jaw = (down - 0.35).clamp_(min=0) * (0.10 * (1 - f.masculine))
-    jaw.add_(down * down * mix(0.26, 0.06, f.masculine))
+    jaw.add_(down * down * mix(0.22, 0.06, f.masculine))
     a = c.u / (1 - jaw).mul_(f.half)
     aa, dd = a * a, d * d
     square = (aa * dd).clamp_(max=0.25) * (0.45 * f.masculine) * down

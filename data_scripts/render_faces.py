@@ -29,7 +29,7 @@ FACTORS = {  # name: (low, high, meaning)
     "mouth_open": (0.0, 1.0, "lips: closed to wide open"),
     "eye_open": (0.0, 1.0, "lids: nearly closed to wide open"),
     "gaze": (-1.0, 1.0, "pupils: picture left to picture right"),
-    "head_turn": (-1.0, 1.0, "yaw: picture left to picture right, 26 degrees"),
+    "head_turn": (-1.0, 1.0, "yaw: picture left to picture right, 25 degrees"),
     "head_tilt": (-1.0, 1.0, "roll: anticlockwise to clockwise, 12 degrees"),
     "face_width": (0.0, 1.0, "face: narrow to broad"),
     "masculine": (0.0, 1.0, "jaw, brows, neck: feminine to masculine"),
