@@ -115,7 +115,7 @@ def _sample_person(f, spare):
 
 def _sample_expression(f, spare):
     """In place: smile, mouth, eyes and pose; gaze and turn lean towards the camera."""
-    f["smile"] = torch.where(spare[3] < 0.47, 0.3 + 0.7 * f["smile"], 1.1 * f["smile"] - 0.9)
+    f["smile"] = torch.where(spare[3] < 0.47, 0.3 + 0.7 * f["smile"], 0.75 * f["smile"] - 0.55)
     f["mouth_open"] = (1.4 * f["mouth_open"] - 0.5 + 0.25 * f["smile"]).clamp(0, 1)
     f["eye_open"] = 0.25 + 0.75 * f["eye_open"].sqrt()
     f["cheekbones"] = (0.8 * f["cheekbones"].square() + 0.2 * f["smile"].clamp(min=0)).clamp(0, 1)
