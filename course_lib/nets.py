@@ -25,23 +25,25 @@ def fc_decoder(in_dim, hidden, shape):
 
 
 def conv_encoder(channels, width, out_dim):
-    """(B, channels, 64, 64) -> (B, out_dim)."""
+    """(B, channels, 64, 64) -> (B, out_dim).
+
+    The first layer sees 4x4 patches as channels: on a CPU half the time of two strided layers.
+    """
     return nn.Sequential(
-        nn.Conv2d(channels, width, 4, 2, 1), nn.SiLU(),                                  # 64 -> 32
-        nn.Conv2d(width, 2 * width, 4, 2, 1), nn.BatchNorm2d(2 * width), nn.SiLU(),      # 32 -> 16
-        nn.Conv2d(2 * width, 4 * width, 4, 2, 1), nn.BatchNorm2d(4 * width), nn.SiLU(),  # 16 -> 8
-        nn.Conv2d(4 * width, 8 * width, 4, 2, 1), nn.BatchNorm2d(8 * width), nn.SiLU(),  # 8 -> 4
-        nn.Flatten(), nn.Linear(8 * width * 4 * 4, out_dim),
+        nn.PixelUnshuffle(4),                                                            # 64 -> 16
+        nn.Conv2d(16 * channels, width, 3, 1, 1), nn.BatchNorm2d(width), nn.SiLU(),
+        nn.Conv2d(width, 2 * width, 4, 2, 1), nn.BatchNorm2d(2 * width), nn.SiLU(),      # 16 -> 8
+        nn.Conv2d(2 * width, 4 * width, 4, 2, 1), nn.BatchNorm2d(4 * width), nn.SiLU(),  # 8 -> 4
+        nn.Flatten(), nn.Linear(4 * width * 4 * 4, out_dim),
     )  # fmt: skip
 
 
 def conv_decoder(in_dim, width, channels):
-    """(B, in_dim) -> logits (B, channels, 64, 64)."""
+    """(B, in_dim) -> logits (B, channels, 64, 64); the encoder, mirrored."""
     up = nn.ConvTranspose2d
     return nn.Sequential(
-        nn.Linear(in_dim, 8 * width * 4 * 4), nn.Unflatten(1, (8 * width, 4, 4)), nn.SiLU(),
-        up(8 * width, 4 * width, 4, 2, 1), nn.BatchNorm2d(4 * width), nn.SiLU(),         # 4 -> 8
-        up(4 * width, 2 * width, 4, 2, 1), nn.BatchNorm2d(2 * width), nn.SiLU(),         # 8 -> 16
-        up(2 * width, width, 4, 2, 1), nn.BatchNorm2d(width), nn.SiLU(),                 # 16 -> 32
-        up(width, channels, 4, 2, 1),                                                    # 32 -> 64
+        nn.Linear(in_dim, 4 * width * 4 * 4), nn.Unflatten(1, (4 * width, 4, 4)), nn.SiLU(),
+        up(4 * width, 2 * width, 4, 2, 1), nn.BatchNorm2d(2 * width), nn.SiLU(),         # 4 -> 8
+        up(2 * width, width, 4, 2, 1), nn.BatchNorm2d(width), nn.SiLU(),                 # 8 -> 16
+        nn.Conv2d(width, 16 * channels, 3, 1, 1), nn.PixelShuffle(4),                    # 16 -> 64
     )  # fmt: skip

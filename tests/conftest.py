@@ -1,0 +1,43 @@
+"""Shared fixtures: every test gets a cache of its own, and real data only where they are."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # tiny nets: threads cost more than they bring
+
+import pytest
+import torch
+
+from course_lib import data
+from data_scripts.common import cache_root
+
+REAL_CACHE = cache_root()  # before any test moves it
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """Kept runs and rendered faces of a test must not meet those of a reader."""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("COURSE_RESULTS", raising=False)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def real(monkeypatch):
+    """load(name, split) from the prepared sets; skips where the set is not prepared."""
+
+    def load(name, split="train", n=None):
+        monkeypatch.setenv("COURSE_CACHE", os.fspath(REAL_CACHE))
+        try:
+            return data.load(name, split, n)
+        except data.DataMissing as missing:
+            pytest.skip(str(missing))
+
+    return load
+
+
+def awake(model, scale=0.1):
+    """Move every parameter away from its start: at initialisation a wrong sign is invisible."""
+    with torch.no_grad():
+        for p in model.parameters():
+            p += scale * torch.randn_like(p)
+    return model.eval()

@@ -1,0 +1,47 @@
+"""A family small enough to train in a test; run as a script it is what the kill test kills."""
+
+import sys
+
+import torch
+from torch import nn
+
+from course_lib import runs, train
+from course_lib.data import Batches
+
+
+class Toy(nn.Module):
+    """Noise in the forward pass and batch norm: whatever a resumed run could get wrong."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Flatten(), nn.Linear(16, width), nn.BatchNorm1d(width), nn.ReLU(),
+            nn.Dropout(0.2), nn.Linear(width, 16),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return self.net(x + 0.1 * torch.randn_like(x))
+
+
+def loss(model, x):
+    recon = (model(x) - x.flatten(1)).square().sum(1).mean()
+    penalty = 1e-3 * sum(p.square().sum() for p in model.parameters())
+    return {"loss": recon + penalty, "recon": recon, "penalty": penalty}
+
+
+def recipe(x, width=8, lr=1e-2, batch=10, ema=0.9, seed=0):
+    model = Toy(width)
+    optimizer = train.adam(model, lr)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 7, 0.9)
+    step = train.Descend(model, loss, optimizer, ema=ema, clip=5.0, schedule=schedule)
+    return step, Batches(x, size=batch, seed=seed)
+
+
+def pictures():
+    generator = torch.Generator().manual_seed(3)
+    return torch.randint(0, 256, (53, 1, 4, 4), generator=generator, dtype=torch.uint8)
+
+
+if __name__ == "__main__":  # python toy_family.py EPOCHS EVERY: train with a save every so often
+    runs.Checkpoint.due = lambda self: True
+    runs.kept(recipe, [pictures()], {}, epochs=int(sys.argv[1]))
