@@ -235,7 +235,7 @@ def _features(c, f, swap=0.0):
 def attributes(factors):
     """CelebA's names as 0/1, uint8 (n, 15), columns in the order of ATTRIBUTES."""
     f = dict(zip(FACTORS, _checked(factors).T, strict=True))
-    coloured = f["age"] < 0.8  # older hair has gone grey
+    coloured = f["age"] < 0.7  # older hair is grey more than coloured
     hue = f["hair_colour"]
     columns = {
         "Bangs": f["fringe"] > 0.5,
