@@ -97,7 +97,7 @@ def _family_files(path):
 
 def _bare(text):
     """The code without comments, docstrings and layout."""
-    tree = ast.parse(inspect.cleandoc(text))
+    tree = ast.parse(text)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
@@ -134,6 +134,7 @@ def _open(folder, about, step):
 
 
 def _train(folder, about, step, batches, evaluate, title):
+    started = time.time()
     checkpoint = Checkpoint(folder, about["source_sha256"])
     model = step.best
     begun = (lambda: evaluate(model)) if evaluate else None
@@ -151,6 +152,9 @@ def _train(folder, about, step, batches, evaluate, title):
     # run.json comes last: a folder without it is a run that is not finished.
     write_text(folder / "run.json", json.dumps(record, indent=1))
     checkpoint.path.unlink(missing_ok=True)
+    for part in folder.glob("*.part"):  # half a file of a process that was killed before this one
+        if part.stat().st_mtime < started:
+            part.unlink()
     return record
 
 

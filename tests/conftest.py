@@ -2,8 +2,6 @@
 
 import os
 
-os.environ["OMP_NUM_THREADS"] = "1"  # tiny nets: threads cost more than they bring
-
 import pytest
 import torch
 
@@ -11,6 +9,7 @@ from course_lib import data
 from data_scripts.common import cache_root
 
 REAL_CACHE = cache_root()  # before any test moves it
+torch.set_num_threads(1)  # tiny nets: threads cost more than they bring
 
 
 @pytest.fixture(autouse=True)

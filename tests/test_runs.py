@@ -1,22 +1,20 @@
 """Kept runs: found again, kept apart, retrained when stale or damaged, and proof against kills."""
 
-import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 import toy_family
-from toy_family import pictures, recipe
+from toy_family import pictures, recipe, train_and_die, train_slowly
 
-from course_lib import data, files, runs
+from course_lib import data, files, runs, train, vae
 from data_scripts.common import cache_root
 
-EPOCHS = 12
+EPOCHS = 6  # of five steps
 
 
 def folders():
@@ -52,10 +50,10 @@ def test_other_arguments_data_and_epochs_are_other_runs():
     x = pictures()
     changed = x.clone()
     changed[0, 0, 0, 0] ^= 1
-    for tensors, settings, epochs in [
-        ([x], {}, 1), ([x], {}, 2), ([x], {"seed": 1}, 1), ([x], {"lr": 2e-2}, 1), ([changed], {}, 1)
+    for picture, settings, epochs in [
+        (x, {}, 1), (x, {}, 2), (x, {"seed": 1}, 1), (x, {"lr": 2e-2}, 1), (changed, {}, 1)
     ]:  # fmt: skip
-        runs.kept(recipe, tensors, settings, epochs)
+        runs.kept(recipe, [picture], settings, epochs)
     assert len(folders()) == 5
 
 
@@ -102,15 +100,13 @@ def test_comments_and_docstrings_do_not_make_a_source_stale_but_code_does():
     assert runs._bare(old) == runs._bare(new) != runs._bare(old.replace("+", "-"))
 
 
-def test_an_answer_of_the_family_changes_when_the_formulas_do(tmp_path):
-    """The key follows the imports of a family: gaussian.py decides a VAE's weights as vae.py does."""
-    from course_lib import vae
-
+def test_a_family_is_stale_when_the_formulas_that_it_imports_change():
+    """gaussian.py and nets.py decide a VAE's weights as vae.py does."""
     names = [file.name for file in runs._family_files(Path(vae.__file__))]
     assert names == ["vae.py", "gaussian.py", "nets.py"]
 
 
-@pytest.mark.parametrize("at", [1, 4, 5, 31, 59, 60])
+@pytest.mark.parametrize("at", [1, 4, 5, 16, 29, 30])
 def test_a_run_broken_at_any_step_ends_in_the_same_weights(at, monkeypatch):
     expected = unbroken()
     monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
@@ -134,62 +130,47 @@ def test_a_run_broken_at_any_step_ends_in_the_same_weights(at, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("write", [1, 2, 7, EPOCHS * 5 + 1])
-def test_a_run_killed_in_the_middle_of_a_write_ends_in_the_same_weights(write, monkeypatch):
-    """The n-th file is cut half way, then the process 'dies'; the last n is that of the weights."""
+@pytest.fixture(scope="module")
+def processes():
+    """New processes in a moment: they fork from one that has imported the library already."""
+    context = multiprocessing.get_context("forkserver")
+    # an optimiser imports torch._dynamo when it is first used, which takes seconds
+    context.set_forkserver_preload(["course_lib.runs", "torch._dynamo"])
+    return context
+
+
+@pytest.mark.parametrize("moment", ["half", "before", "after"])
+@pytest.mark.parametrize("nth", [1, 7, 5 * EPOCHS, 5 * EPOCHS + 1, 5 * EPOCHS + 2])
+def test_a_run_killed_at_a_write_ends_in_the_same_weights(nth, moment, processes, monkeypatch):
+    """Five checkpoints an epoch, then the weights, then the record that says that all is done."""
     expected = unbroken()
-    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
-    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
-    written, save = [], files.save_file
-
-    def dying(tensors, path, metadata):
-        save(tensors, path, metadata)
-        written.append(path)
-        if len(written) == write:
-            content = Path(path).read_bytes()
-            Path(path).write_bytes(content[: len(content) // 2])
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(files, "save_file", dying)
-    with pytest.raises(KeyboardInterrupt):
-        runs.kept(recipe, [pictures()], {}, EPOCHS)
-    monkeypatch.setattr(files, "save_file", save)
-    assert_equal(weights(runs.kept(recipe, [pictures()], {}, EPOCHS)), expected)
+    cache = os.environ["COURSE_CACHE"] + "-killed"
+    process = processes.Process(target=train_and_die, args=(cache, EPOCHS, nth, moment))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    monkeypatch.setenv("COURSE_CACHE", cache)
+    assert_equal(unbroken(), expected)
+    assert sorted(p.name for p in folders()[0].glob("*.part")) == []
 
 
-@pytest.mark.parametrize("moment", [0.02, 0.1, 0.3])
-def test_a_process_killed_outright_goes_on_to_the_same_weights(moment, monkeypatch, capsys):
-    epochs = 400
+@pytest.mark.parametrize("moment", [0.0, 0.08, 0.21])
+def test_a_run_killed_from_outside_ends_in_the_same_weights(moment, processes, monkeypatch, capsys):
+    epochs = 60
     expected = weights(runs.kept(recipe, [pictures()], {}, epochs))
     cache = os.environ["COURSE_CACHE"] + "-killed"
-    monkeypatch.setenv("COURSE_CACHE", cache)
-    process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("toy_family.py"), str(epochs)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    process = processes.Process(target=train_slowly, args=(cache, epochs))
+    process.start()
     while not list(Path(cache).glob("runs/*/checkpoint.safetensors")):
-        assert process.poll() is None
-        time.sleep(0.01)
+        assert process.exitcode is None
+        time.sleep(0.005)
     time.sleep(moment)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not list(Path(cache).glob("runs/*/run.json")), "it finished before it was killed"
-    # the script's module is __main__, so its folder bears another name than ours
-    killed = next(Path(cache).glob("runs/*"))
-    resumed = resume_as(killed, epochs)
-    assert "taken up at epoch" in resumed.stdout
-    record = json.loads((killed / "run.json").read_text())
-    parts = files.read_tree(killed / "weights.safetensors")
-    assert record["parts"] == ["model", "average"]
-    assert_equal({f"{p}.{k}": t for p in parts for k, t in parts[p].items()}, expected)
-
-
-def resume_as(folder, epochs):
-    """Run the same script again; it finds the checkpoint of the killed one."""
-    return subprocess.run(
-        [sys.executable, Path(__file__).with_name("toy_family.py"), str(epochs)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    process.kill()
+    process.join(60)
+    monkeypatch.setenv("COURSE_CACHE", cache)
+    assert not (folders()[0] / "run.json").exists(), "it finished before it was killed"
+    assert_equal(weights(runs.kept(recipe, [pictures()], {}, epochs)), expected)
+    assert "taken up at epoch" in capsys.readouterr().out
 
 
 def test_a_damaged_checkpoint_is_said_and_left(capsys):
@@ -214,9 +195,7 @@ def test_trees_come_back_as_they_went(tmp_path):
 def test_a_state_that_is_not_finite_is_never_saved():
     step, batches = recipe(pictures())
     keeper = runs.Checkpoint(cache_root() / "runs" / "nan", "source")
-    from course_lib.train import _Progress
-
-    run = _Progress(step, batches, keeper)
+    run = train._Progress(step, batches, keeper)
     run.save()
     good = keeper.path.read_bytes()
     with torch.no_grad():

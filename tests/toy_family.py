@@ -1,6 +1,8 @@
-"""A family small enough to train in a test; run as a script it is what the kill test kills."""
+"""A family small enough to train in a test, and the processes that the kill tests kill."""
 
-import sys
+import os
+import signal
+import time
 
 import torch
 from torch import nn
@@ -42,6 +44,36 @@ def pictures():
     return torch.randint(0, 256, (53, 1, 4, 4), generator=generator, dtype=torch.uint8)
 
 
-if __name__ == "__main__":  # python toy_family.py EPOCHS EVERY: train with a save every so often
+def train_slowly(cache, epochs):
+    """In a process of its own: a save after every step, and time to be killed from outside."""
+    runs.Checkpoint.due = lambda self: time.sleep(0.002) or True
+    _train(cache, epochs)
+
+
+def train_and_die(cache, epochs, nth, moment):
+    """In a process of its own, which kills itself at the n-th file that it puts in place.
+
+    moment: "half" when half of the file is written, "before" or "after" it gets its name.
+    """
     runs.Checkpoint.due = lambda self: True
-    runs.kept(recipe, [pictures()], {}, epochs=int(sys.argv[1]))
+    places, replace = [], os.replace
+
+    def deadly(part, path):
+        places.append(path)
+        dying = len(places) == nth
+        if dying and moment == "half":
+            os.truncate(part, os.path.getsize(part) // 2)
+        if dying and moment != "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(part, path)
+        if dying:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = deadly
+    _train(cache, epochs)
+
+
+def _train(cache, epochs):
+    torch.set_num_threads(1)
+    os.environ["COURSE_CACHE"] = cache
+    runs.kept(recipe, [pictures()], {}, epochs)
