@@ -157,9 +157,11 @@ def _faces(split, n):
     for file in sorted(Path(render_faces.__file__).parent.glob("*face*.py")):
         source.update(file.read_bytes())
     path = cache_root() / "data" / "faces" / f"{split}-{len(factors)}-{source.hexdigest()[:12]}.npy"
-    if not path.is_file():
-        write_bytes(path, npy(render_faces.render(factors)))
-    x = torch.from_numpy(np.load(path))
+    try:
+        x = torch.from_numpy(np.load(path))
+    except (OSError, ValueError):  # not there yet, or damaged
+        x = render_faces.render(factors)
+        write_bytes(path, npy(x))
     return x, render_faces.attributes(factors), list(render_faces.ATTRIBUTES)
 
 
@@ -168,16 +170,29 @@ def _faces(split, n):
 
 def _prepared(name, split, n):
     folder = cache_root() / "data" / name
-    if not (folder / "about.json").is_file():
-        raise DataMissing(_how_to_prepare(name))
-    known = json.loads((folder / "about.json").read_text())
+    known = _read_about(folder / "about.json", name)
     if split not in known["splits"]:
         raise ValueError(f"{name} has no split '{split}'; it has {', '.join(known['splits'])}")
-    x, y = (_open(folder / f"{split}_{part}.npy", name)[:n] for part in "xy")
-    info = {"data": name, "split": split, "n": len(x), "sha256": known["splits"][split]["sha256"]}
-    if len(x) < known["splits"][split]["n"]:
+    x, y = (_open(folder / f"{split}_{part}.npy", name) for part in "xy")
+    size, sha = known["splits"][split]["n"], known["splits"][split]["sha256"]
+    if not len(x) == len(y) == size:
+        raise DataMissing(f"{name}: {len(x)} pictures, {len(y)} labels, but about.json says {size}. "
+                          f"{_how_to_prepare(name)}")  # fmt: skip
+    x, y = x[:n], y[:n]
+    info = {"data": name, "split": split, "n": len(x), "sha256": sha}
+    if len(x) < size:
         info["sha256"] = digest(x, y)
     return Images(x, y, known["names"], info)
+
+
+def _read_about(path, name):
+    if not path.is_file():
+        raise DataMissing(_how_to_prepare(name))
+    try:
+        known = json.loads(path.read_text())
+        return {"names": list(known["names"]), "splits": dict(known["splits"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataMissing(f"{name}/about.json: {error!r}. {_how_to_prepare(name)}") from None
 
 
 def _open(path, name):

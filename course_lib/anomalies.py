@@ -1,0 +1,48 @@
+"""Pictures that are not what a model was trained on, in known families, beside ones that are."""
+
+import torch
+
+from course_lib import data
+from data_scripts import render_faces
+
+SEED = 3  # of the rendered outliers; the splits of the faces have 0, 1 and 2
+
+
+def load(name, n=300):
+    """n unseen normal pictures and n of each family of outliers, as data.Images.
+
+    y is 0 for normal and the family's place in `names` otherwise. Families: upside_down,
+    swapped_parts, no_face. Rendered faces have rendered outliers; a real set's are made of the
+    second half of its test split, and its pictures without a face are Imagenette's or, where that
+    is not prepared, crops of the two sample photographs; the family's name says which.
+    """
+    normal = data.load(name, "test", n).x
+    families = _rendered(n) if name == "faces" else _made_of(name, n)
+    x = torch.cat([normal, *families.values()])
+    y = torch.arange(len(families) + 1).repeat_interleave(n)
+    return data.Images(x, y, ["normal", *families], data.about(name, "test + outliers", x, y))
+
+
+def _rendered(n):
+    return {f: render_faces.outliers(n, SEED, f) for f in render_faces.FAMILIES}
+
+
+def _made_of(name, n):
+    held = data.load(name, "test").x[n:]
+    if len(held) < 2 * n:
+        raise ValueError(f"{name}: {n} of each kind need {3 * n} test pictures; use a smaller n")
+    try:
+        source, others = "imagenette-64", data.load("imagenette-64", "test").x
+    except data.DataMissing:
+        source, others = "photos", data.load("photos", "test", n).x
+    chosen = torch.randperm(len(others), generator=torch.Generator().manual_seed(SEED))[:n]
+    return {
+        "upside_down": held[:n].flip(2),
+        "swapped_parts": _swap_halves(held[n : 2 * n]),
+        f"no_face ({source})": others[chosen],
+    }
+
+
+def _swap_halves(x):
+    """The upper half of each picture below its lower half."""
+    return x.roll(x.shape[2] // 2, dims=2)
