@@ -176,7 +176,7 @@ def _prepared(name, split, n):
     x, y = (_open(folder / f"{split}_{part}.npy", name) for part in "xy")
     size, sha = known["splits"][split]["n"], known["splits"][split]["sha256"]
     if not len(x) == len(y) == size:
-        raise DataMissing(f"{name}: {len(x)} pictures, {len(y)} labels, but about.json says {size}. "
+        raise DataMissing(f"{name}: {len(x)} pictures, {len(y)} labels; about.json says {size}. "
                           f"{_how_to_prepare(name)}")  # fmt: skip
     x, y = x[:n], y[:n]
     info = {"data": name, "split": split, "n": len(x), "sha256": sha}
