@@ -21,6 +21,7 @@ def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     x = torch.as_tensor(x).detach().cpu()
     x = x.float() / 255 if x.dtype == torch.uint8 else x.float().clamp(0, 1)
     height, width = x.shape[2:]
+    columns = min(columns, len(x))  # as make_grid does
     picture = make_grid(x, columns, padding=2, pad_value=1.0).permute(1, 2, 0).numpy()
     n_rows = -(-len(x) // columns)
     figure, axis = _axes(columns * scale, n_rows * scale, title)

@@ -88,6 +88,8 @@ def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protoc
         raise ValueError(f"keep('{name}'): the protocol lacks {lacking}; use protocol(...)")
     if figure is not None and not alt.strip():
         raise ValueError(f"keep('{name}'): a figure needs alt=, a sentence that says what it shows")
+    for column in () if table is None else table.select_dtypes("number"):
+        _plain(table[column])
     record = {
         "kind": "result", "name": name, "question": question, "title": title or caption,
         "figure": f"figures/{name}.png" if figure is not None else None, "alt": alt,
@@ -166,7 +168,7 @@ def _show_figure(name, figure, alt):
 
 
 def _question(name):
-    found = re.match(r"q(\d+)-(\d+)", name)
+    found = re.fullmatch(r"q(\d+)-(\d+)(-[a-z0-9-]+)?", name)
     if not found:
         raise ValueError(f"'{name}' must start with its question, as in 'q2-3-test-mse'")
     return f"{found[1]}.{found[2]}"
@@ -174,10 +176,10 @@ def _question(name):
 
 def _plain(value):
     """A JSON number, text or list; NaN is refused, since a report must not print it as a result."""
-    if isinstance(value, torch.Tensor):
+    if hasattr(value, "tolist"):  # tensors, arrays and their scalars
         value = value.tolist()
-    if hasattr(value, "item"):
-        value = value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a kept number is {value}")
     return value
