@@ -34,8 +34,11 @@ def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     return figure
 
 
-def curves(tables, terms, x="epoch", ylabel="nats per image", log=False, title=""):
-    """One panel a term; a line for each of {name: DataFrame} (or a single DataFrame)."""
+def curves(tables, terms, x="epoch", ylabel="nats per image", log=(), title=""):
+    """One panel a term; a line for each of {name: DataFrame} (or a single DataFrame).
+
+    log: the terms whose panel has a logarithmic axis.
+    """
     tables = tables if isinstance(tables, dict) else {"": tables}
     figure = Figure(figsize=(3.6 * len(terms), 2.9), layout="constrained")
     figure.suptitle(title)
@@ -44,7 +47,7 @@ def curves(tables, terms, x="epoch", ylabel="nats per image", log=False, title="
         axis = figure.add_subplot(1, len(terms), i + 1, title=term, xlabel=x, ylabel=unit)
         for colour, (name, table) in zip(_colours(len(tables)), tables.items(), strict=True):
             axis.plot(table[x], table[term], color=colour, label=name, marker=".", markersize=4)
-        if log:
+        if term in log:
             axis.set_yscale("log")
         axis.grid(alpha=0.25)
         if i == 0 and len(tables) > 1:
@@ -125,7 +128,10 @@ def scatter(points, groups, names, title=""):
 def png(figure, dpi=100):
     """The figure as PNG bytes, without a date, so that equal pictures are equal files."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(
+        file, format="png", dpi=dpi, metadata={"Software": None},
+        bbox_inches="tight", pad_inches=0.06,
+    )  # fmt: skip
     return file.getvalue()
 
 
