@@ -55,6 +55,12 @@ def test_descend_makes_the_update_of_plain_torch():
         assert torch.equal(a, b)
 
 
+def test_the_schedule_steps_once_an_update():
+    step, batches = recipe(pictures())  # the rate falls to 0.9 of itself after every 7 steps
+    train.fit(step, batches, epochs=3)  # of five steps
+    assert step.optimizer.param_groups[0]["lr"] == pytest.approx(1e-2 * 0.9**2)
+
+
 def test_clip_bounds_the_gradient():
     model = nn.Linear(4, 1)
     step = train.Descend(
