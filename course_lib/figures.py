@@ -24,13 +24,18 @@ def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     columns = min(columns, len(x))  # as make_grid does
     picture = make_grid(x, columns, padding=2, pad_value=1.0).permute(1, 2, 0).numpy()
     n_rows = -(-len(x) // columns)
-    figure, axis = _axes(columns * scale, n_rows * scale, title)
+    # Margins are set by hand: a layout engine would draw twice, and sliders redraw while they move.
+    wide, high = columns * scale, n_rows * scale * height / width
+    left = 0.1 + 0.075 * max((len(r) for r in rows), default=0) if rows else 0.0
+    top = 0.22 * bool(heads) + 0.3 * bool(title)
+    figure = Figure(figsize=(left + wide, top + high))
+    axis = figure.add_axes((left / (left + wide), 0, wide / (left + wide), high / (top + high)))
     axis.imshow(picture, interpolation="nearest", extent=(0, columns, n_rows, 0), aspect="auto")
+    axis.set_title(title, fontsize=10)
     axis.set_xticks([i + 0.5 for i in range(columns)] if heads else [], heads or [])
     axis.set_yticks([i + 0.5 for i in range(n_rows)] if rows else [], rows or [])
     axis.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=8)
     axis.spines[:].set_visible(False)
-    axis.set_box_aspect(n_rows * height / (columns * width))
     return figure
 
 
@@ -116,22 +121,21 @@ def spectrum(values, ylabel, xlabel="latent dimension, largest first", title="",
 
 def scatter(points, groups, names, title=""):
     """Points (N, 2) of a map, coloured by group 0..len(names)-1. A map's axes have no unit."""
-    figure, axis = _axes(4.8, 4.3, title)
+    figure = Figure(figsize=(4.8, 4.6))
+    axis = figure.add_axes((0.14, 0.11, 0.84, 0.81))  # by hand, for speed, as in image_grid
+    axis.set_title(title, fontsize=10)
     for i, (name, colour) in enumerate(zip(names, _colours(len(names)), strict=True)):
-        chosen = np.asarray(groups) == i
-        axis.scatter(*np.asarray(points)[chosen].T, s=6, color=colour, alpha=0.7, label=name)
+        chosen = np.asarray(points)[np.asarray(groups) == i].T
+        axis.plot(*chosen, ".", markersize=4, color=colour, alpha=0.7, label=name)
     axis.set(xlabel="t-SNE axis 1 (no unit)", ylabel="t-SNE axis 2 (no unit)")
-    axis.legend(fontsize=8, markerscale=2)
+    axis.legend(fontsize=8, markerscale=2, loc="upper right")
     return figure
 
 
 def png(figure, dpi=100):
     """The figure as PNG bytes, without a date, so that equal pictures are equal files."""
     file = io.BytesIO()
-    figure.savefig(
-        file, format="png", dpi=dpi, metadata={"Software": None},
-        bbox_inches="tight", pad_inches=0.06,
-    )  # fmt: skip
+    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
     return file.getvalue()
 
 
