@@ -13,7 +13,7 @@ LAYERS = [
     {"data"},
     {"train"},
     {"runs", "judge", "metrics", "figures"},
-    {"anomalies", "ae", "vae"},  # a family uses formulas, nets, data and the loop; never another family
+    {"anomalies", "ae", "vae"},  # a family never uses another family
     {"notebook"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
