@@ -19,7 +19,7 @@ MAKERS = {
     "labelled grid": lambda: figures.image_grid(
         torch.rand(4, 1, 8, 8), columns=2, rows=["x", "x hat"], heads=["a", "b"]
     ),
-    "curves": lambda: figures.curves({"a": HISTORY, "b": HISTORY}, ["recon", "kl"], log=True),
+    "curves": lambda: figures.curves({"a": HISTORY, "b": HISTORY}, ["recon", "kl"], log=["recon"]),
     "lines": lambda: figures.lines(
         [2, 4, 8], {"auc": [0.5, 0.6, 0.7]}, "z_dim", "AUC",
         bands={"auc": ([0.4, 0.5, 0.6], [0.6, 0.7, 0.8])}, logx=True,
