@@ -61,7 +61,7 @@ def narrow(z_dim=3, shape=(3, 64, 64)):
 
 
 def convolutional(width=32, z_dim=128, channels=3):
-    """Four strided convolutions down to 4x4, and four back; pictures of 64x64."""
+    """Patches as channels, two strided convolutions down to 4x4, and back; pictures of 64x64."""
     encoder = nets.conv_encoder(channels, width, z_dim)
     return Autoencoder(encoder, nets.conv_decoder(z_dim, width, channels), z_dim)
 

@@ -79,11 +79,11 @@ def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protoc
     """Show a result and hand it to the report under `name` ("q2-3-test-mse": question 2.3).
 
     figure: a Figure with `alt`, a sentence for those who cannot see it. table: a DataFrame.
-    numbers: {name: value}. protocol: what `protocol(...)` returned; numbers and tables need one.
+    numbers: {name: value}. protocol: what `protocol(...)` returned: the data, the run, the unit.
     """
     question = _question(name)
     numbers = {key: _plain(value) for key, value in (numbers or {}).items()}
-    if (numbers or table is not None) and set(PROTOCOL) - set(protocol or {}):
+    if set(PROTOCOL) - set(protocol or {}):
         lacking = ", ".join(sorted(set(PROTOCOL) - set(protocol or {})))
         raise ValueError(f"keep('{name}'): the protocol lacks {lacking}; use protocol(...)")
     if figure is not None and not alt.strip():

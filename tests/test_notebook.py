@@ -58,8 +58,8 @@ def test_keep_writes_the_record_of_the_contract(shown):
 
 
 def test_the_shown_figure_is_the_kept_one_with_its_alt(shown):
-    notebook.keep("q1-1-squares", picture(), alt="Four grey squares.")
-    (bundle, metadata), _ = shown
+    notebook.keep("q1-1-squares", picture(), alt="Four grey squares.", protocol=FULL)
+    bundle, metadata = shown[0]
     kept = (notebook.results_folder() / "figures" / "q1-1-squares.png").read_bytes()
     assert bundle["image/png"] == kept == figures.png(picture())
     assert metadata == {"image/png": {"alt": "Four grey squares.", "name": "q1-1-squares"}}
@@ -75,7 +75,7 @@ def test_numbers_are_printed_with_their_protocol(shown):
 def test_results_go_where_the_report_says(shown, tmp_path, monkeypatch):
     assert notebook.results_folder() == cache_root() / "results"
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "there"))
-    notebook.keep("q1-2-x", picture(), alt="Squares.")
+    notebook.keep("q1-2-x", picture(), alt="Squares.", protocol=FULL)
     assert sorted(p.name for p in (tmp_path / "there").rglob("*") if p.is_file()) == [
         "q1-2-x.json", "q1-2-x.png"
     ]  # fmt: skip
@@ -88,13 +88,15 @@ def test_numbers_need_every_part_of_a_protocol(lacking, shown):
         notebook.keep("q1-1-x", numbers={"mse": 1.0}, protocol=part)
     with pytest.raises(ValueError, match="protocol lacks"):
         notebook.keep("q1-1-x", table=pd.DataFrame({"a": [1]}))
+    with pytest.raises(ValueError, match="protocol lacks"):
+        notebook.keep("q1-1-x", picture(), alt="A figure without its data.")
     assert not (notebook.results_folder() / "q1-1-x.json").exists() and shown == []
 
 
 @pytest.mark.parametrize("alt", ["", "  "])
 def test_a_figure_needs_a_sentence(alt, shown):
     with pytest.raises(ValueError, match="needs alt="):
-        notebook.keep("q1-1-x", picture(), alt=alt)
+        notebook.keep("q1-1-x", picture(), alt=alt, protocol=FULL)
 
 
 BAD = [math.nan, math.inf, torch.tensor(math.nan), [1.0, math.nan], torch.tensor([1.0, math.inf])]
