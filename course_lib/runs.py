@@ -54,11 +54,12 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, title=None):
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     about |= {"key": key, "source_sha256": source_digest(recipe)}
     folder = cache_root() / "runs" / f"{about['recipe']}-{key}"
-    torch.manual_seed(settings.get("seed", 0))
-    step, batches = recipe(*tensors, **settings)
-    found = _open(folder, about, step)
-    if found is None:
-        found = _train(folder, about, step, batches, evaluate, title or about["recipe"])
+    with torch.random.fork_rng():  # what comes after draws the same, whether trained or opened
+        torch.manual_seed(settings.get("seed", 0))
+        step, batches = recipe(*tensors, **settings)
+        found = _open(folder, about, step)
+        if found is None:
+            found = _train(folder, about, step, batches, evaluate, title or about["recipe"])
     train.set_training(step, False)
     return Run(step.best, step, pd.DataFrame(found["history"]), found["about"])
 

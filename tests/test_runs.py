@@ -46,6 +46,15 @@ def test_the_second_call_opens_what_the_first_trained(monkeypatch):
     assert second.about["settings"]["lr"] == 1e-2  # defaults are part of the key
 
 
+def test_what_comes_after_draws_the_same_whether_trained_or_opened():
+    torch.manual_seed(7)
+    expected = torch.randn(3)
+    for _ in ("trained", "opened"):
+        torch.manual_seed(7)
+        runs.kept(recipe, [pictures()], {}, 2)
+        assert torch.equal(torch.randn(3), expected)
+
+
 def test_other_arguments_data_and_epochs_are_other_runs():
     x = pictures()
     changed = x.clone()
