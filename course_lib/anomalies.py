@@ -13,10 +13,14 @@ def load(name, n=300):
 
     y is 0 for normal and the family's place in `names` otherwise. Families: upside_down,
     swapped_parts, no_face. Rendered faces have rendered outliers; a real set's are made of the
-    second half of its test split, and its pictures without a face are Imagenette's or, where that
-    is not prepared, crops of the two sample photographs; the family's name says which.
+    test pictures after the first n, and its "no_face" are objects of Imagenette (people may hold
+    them) or, where that is not prepared, crops of the two sample photographs, as its name says.
     """
     normal = data.load(name, "test", n).x
+    if normal.shape[1:] != (3, 64, 64):
+        raise ValueError(
+            f"{name}: outliers are 64x64 in colour, this set is {tuple(normal.shape[1:])}"
+        )
     families = _rendered(n) if name == "faces" else _made_of(name, n)
     x = torch.cat([normal, *families.values()])
     y = torch.arange(len(families) + 1).repeat_interleave(n)

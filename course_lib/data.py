@@ -48,6 +48,8 @@ def load(name, split="train", n=None):
     """The first n pictures of a split (all when n is None; `faces` and `photos`: any n)."""
     if split not in SPLITS:
         raise ValueError(f"split is '{split}'; there are {', '.join(SPLITS)}")
+    if n is not None and n < 1:
+        raise ValueError(f"n is {n}; ask for at least one picture, or for all with None")
     embedded = {"digits": _digits, "photos": _photos, "faces": _faces}
     if name in embedded:
         x, y, names = embedded[name](split, n)
@@ -88,6 +90,10 @@ class Batches:
     def __init__(self, *tensors, size, seed=0):
         if len({len(t) for t in tensors}) != 1:
             raise ValueError(f"tensors of different lengths: {[len(t) for t in tensors]}")
+        if size < 1 or len(tensors[0]) < 1:
+            raise ValueError(
+                f"{len(tensors[0])} pictures in batches of {size}: nothing to train on"
+            )
         self.tensors, self.size, self.seed = tensors, min(size, len(tensors[0])), seed
 
     def __len__(self):
@@ -206,7 +212,7 @@ def _open(path, name):
 def _how_to_prepare(name):
     script = {"mnist": "mnist", "celeba": "celeba"}.get(name, "imagenet")
     return (
-        f"The data set '{name}' is not prepared. Run `python -m data_scripts.prepare_{script}` "
-        "(it downloads; with --source FOLDER it reads a folder that you have). "
-        "Without any preparation there are digits, photos and faces."
+        f"The data set '{name}' is not prepared. Run `python -m data_scripts.prepare_{script} "
+        "--source FOLDER` (or without --source to see what it can download). "
+        "Always there are digits, photos and faces."
     )

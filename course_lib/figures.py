@@ -106,11 +106,13 @@ def bars(names, values, ylabel, title="", errors=None, line=None):
     return figure
 
 
-def spectrum(values, ylabel, xlabel="latent dimension, largest first", title="", line=None):
+def spectrum(values, ylabel, xlabel="latent dimension, largest first", line=None, log=False):
     """Many sorted values (a KL per dimension) as one falling curve; `line` as in bars."""
-    figure, axis = _axes(5.2, 3.0, title)
-    axis.fill_between(range(1, len(values) + 1), np.sort(np.asarray(values))[::-1], step="mid",
-                      color=COLOURS[0], alpha=0.6)  # fmt: skip
+    figure, axis = _axes(5.2, 3.0, "")
+    falling = np.sort(np.asarray(values))[::-1]
+    axis.fill_between(range(1, len(falling) + 1), falling, step="mid", color=COLOURS[0], alpha=0.6)
+    if log:
+        axis.set_yscale("log")
     if line:
         axis.axhline(line[0], color=COLOURS[1], linestyle="--", linewidth=1, label=line[1])
         axis.legend(fontsize=8)

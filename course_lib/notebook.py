@@ -56,23 +56,41 @@ def count_parameters(model):
     return sum(p.numel() for p in model.parameters())
 
 
-def protocol(about, run=None, unit="", scale="[0, 1]", seed=None, budget="", **more):
-    """How a number was measured: the data's `about`, the run's budget, device and seconds, a unit.
+def protocol(about, trained=None, unit="", scale="[0, 1]", seed=0, **more):
+    """How a number was measured: the data's `about`, the training behind it, a unit.
 
-    `more` are further facts (a judge's accuracy, the number of noise vectors) and are printed too.
+    trained: a Run, or {name: Run} where several stand in one table; seconds are their sum. `more`
+    are further facts (a judge's accuracy, the number of noise vectors) and are printed too.
     """
-    trained = run.about if run is not None else {}
-    settings = trained.get("settings", {})
+    several = trained if isinstance(trained, dict) else {"": trained} if trained else {}
+    known = {name: run.about for name, run in several.items()}
+    budgets = []
+    for name, a in known.items():
+        batch = a["settings"].get("batch")
+        budgets += [f"{name} {a['epochs']} epochs, {a['steps']} steps of {batch} images".strip()]
     return dict(about) | {
         "scale": scale, "unit": unit,
-        "seed": settings.get("seed", 0) if seed is None else seed,
-        "budget": budget or (f"{trained['epochs']} epochs, {trained['steps']} steps of "
-                             f"{settings.get('batch')} images" if trained else "no training"),
-        "device": trained.get("device", device_name(DEVICE)),
-        "seconds": round(trained.get("seconds", 0.0), 1),
-        "train_sha256": trained.get("data_sha256", ""),
-        "run": trained.get("key", ""),
+        "seed": ", ".join({str(a["settings"].get("seed", 0)): 0 for a in known.values()}) or seed,
+        "budget": "; ".join(budgets) or "no training",
+        "device": ", ".join({a["device"]: 0 for a in known.values()}) or device_name(DEVICE),
+        "seconds": round(sum(a["seconds"] for a in known.values()), 1),
+        "train_sha256": ", ".join({a["data_sha256"]: 0 for a in known.values()}),
+        "run": ", ".join(a["key"] for a in known.values()),
     } | more  # fmt: skip
+
+
+def choose(profiles, profile, budget):
+    """The settings of a profile, and its epochs times `budget`, at least one each.
+
+    profiles: {name: settings}; a settings dict has "epochs", {run: number}.
+    """
+    if profile not in profiles:
+        raise ValueError(f"profile is '{profile}'; there are {', '.join(profiles)}")
+    if not budget > 0:
+        raise ValueError(f"budget is {budget}; it must be above 0, and 1 is the whole profile")
+    settings = profiles[profile]
+    epochs = {name: max(1, round(budget * n)) for name, n in settings["epochs"].items()}
+    return settings, epochs
 
 
 def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protocol=None, title=""):
@@ -86,6 +104,10 @@ def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protoc
     if set(PROTOCOL) - set(protocol or {}):
         lacking = ", ".join(sorted(set(PROTOCOL) - set(protocol or {})))
         raise ValueError(f"keep('{name}'): the protocol lacks {lacking}; use protocol(...)")
+    if not str(protocol["unit"]).strip():
+        raise ValueError(
+            f"keep('{name}'): the protocol's unit is empty; say 'none' if there is none"
+        )
     if figure is not None and not alt.strip():
         raise ValueError(f"keep('{name}'): a figure needs alt=, a sentence that says what it shows")
     for column in () if table is None else table.select_dtypes("number"):
@@ -130,11 +152,14 @@ def results_folder():
 
 
 def explore(draw, **ranges):
-    """Sliders and menus over a pure draw(**values) -> Figure; draw() is called once, plainly.
+    """Sliders over a pure draw(**values) -> Figure; draw() is called once, plainly.
 
-    ranges: name = (low, high) for a slider of floats or ints, or a list for a menu. The first value
+    ranges: name = (low, high) for a slider of floats or ints, or a list of choices. The first value
     is draw's own default. Returns the panel, whose children[:-1] are the controls.
     """
+    for name, limits in ranges.items():
+        if not isinstance(limits, list) and not limits[0] < limits[1]:
+            raise ValueError(f"explore: {name} goes from {limits[0]} to {limits[1]}")
     start = {name: p.default for name, p in inspect.signature(draw).parameters.items()}
     controls = {name: _control(name, limits, start[name]) for name, limits in ranges.items()}
     picture = widgets.Image(value=figures.png(draw()), format="png")
@@ -152,8 +177,8 @@ def explore(draw, **ranges):
 def _control(name, limits, value):
     """A described control that takes the keyboard: arrows move it, its number can be typed."""
     label = {"description": name.replace("_", " "), "style": {"description_width": "initial"}}
-    if isinstance(limits, list):
-        return widgets.Dropdown(options=limits, value=value, **label)
+    if isinstance(limits, list):  # a Dropdown would leave the arrow keys to JupyterLab
+        return widgets.SelectionSlider(options=limits, value=value, **label)
     low, high = limits
     if isinstance(low, int) and isinstance(high, int):
         return widgets.IntSlider(value, low, high, **label)

@@ -28,6 +28,9 @@ from course_lib import data, train
 from course_lib.files import file_digest, read_tree, write_text, write_tree
 from data_scripts.common import cache_root
 
+# Of the loop and the reader only these decide weights; a new progress bar must retrain nothing.
+DECIDING = (train.Descend, train.adam, data.Batches, data.pixels)
+
 
 class Run(NamedTuple):
     """model: evaluation mode, on its device (the averaged weights where the recipe averages).
@@ -39,17 +42,21 @@ class Run(NamedTuple):
     about: dict
 
 
-def kept(recipe, tensors, settings, epochs, evaluate=None, title=None):
+def kept(recipe, tensors, settings, epochs, evaluate=None, held=(), title=None):
     """Open the run of this recipe, data and settings, or train it for `epochs` and keep it.
 
     settings: dict of the recipe's keyword arguments; defaults are filled in, and a name that the
-    recipe does not know is a TypeError. evaluate(model) -> dict is asked after every epoch.
+    recipe does not know is a TypeError. evaluate(model, *held) -> dict of floats is asked after
+    every epoch; it and the tensors `held` are part of the key. Raises train.Diverged on a NaN, and
+    OSError before any training when the cache cannot be written.
     """
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; a run needs at least one")
     settings = arguments(recipe, tensors, settings)
     about = {
         "recipe": f"{recipe.__module__.removeprefix('course_lib.')}.{recipe.__name__}",
         "settings": settings, "epochs": epochs, "data_sha256": data.digest(*tensors),
-        "evaluate": source_digest(evaluate) if evaluate else None,
+        "evaluate": [source_digest(evaluate), data.digest(*held)] if evaluate else None,
     }  # fmt: skip
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     about |= {"key": key, "source_sha256": source_digest(recipe)}
@@ -59,7 +66,8 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, title=None):
         step, batches = recipe(*tensors, **settings)
         found = _open(folder, about, step)
         if found is None:
-            found = _train(folder, about, step, batches, evaluate, title or about["recipe"])
+            measure = (lambda: evaluate(step.best, *held)) if evaluate else None
+            found = _train(folder, about, step, batches, measure, title or about["recipe"])
     train.set_training(step, False)
     return Run(step.best, step, pd.DataFrame(found["history"]), found["about"])
 
@@ -72,7 +80,8 @@ def arguments(recipe, tensors, settings):
 
 
 def source_digest(function):
-    """sha256 of what the function's module says, and the course's modules that it imports.
+    """sha256 of what decides a run's weights: the family's file, the model files that it imports,
+    the update and the order and scale of the pictures.
 
     Comments, docstrings and layout do not count, so that a better explanation retrains nothing.
     """
@@ -80,14 +89,12 @@ def source_digest(function):
     if not module.__name__.startswith("course_lib."):  # a function written in a notebook or test
         return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
     texts = [_bare(Path(file).read_text()) for file in _family_files(Path(module.__file__))]
+    texts += [_bare(inspect.getsource(thing)) for thing in DECIDING]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def _family_files(path):
-    """The module's file and, behind it, the model files that it imports: what decides the weights.
-
-    The loop and the data reader are tested to be exact; the data come in by their own hash.
-    """
+    """The module's file and, behind it, the model files that it imports."""
     found = [path]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "course_lib":
@@ -125,21 +132,21 @@ def _open(folder, about, step):
         parts = read_tree(weights)
         for name in found["parts"]:
             step.parts[name].load_state_dict(parts[name])
+        epochs, how = len(found["history"]["epoch"]), found["about"]
+        print(f"kept run {folder.name}: opened ({epochs} epochs, trained in {how['seconds']:.0f} s "
+              f"on {how['device']})")  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         print(f"kept run {folder.name}: {error}; it is trained again")
         shutil.rmtree(folder)
         return None
-    print(f"kept run {folder.name}: opened (trained in {found['about']['seconds']:.0f} s "
-          f"on {found['about']['device']})")  # fmt: skip
     return found
 
 
-def _train(folder, about, step, batches, evaluate, title):
+def _train(folder, about, step, batches, measure, title):
     started = time.time()
+    _try_to_write(folder)
     checkpoint = Checkpoint(folder, about["source_sha256"])
-    model = step.best
-    begun = (lambda: evaluate(model)) if evaluate else None
-    history = train.fit(step, batches, about["epochs"], begun, checkpoint, title)
+    history = train.fit(step, batches, about["epochs"], measure, checkpoint, title)
     modules = {n: p for n, p in step.parts.items() if isinstance(p, torch.nn.Module)}
     weights = folder / "weights.safetensors"
     write_tree(weights, {name: part.state_dict() for name, part in modules.items()})
@@ -159,6 +166,18 @@ def _train(folder, about, step, batches, evaluate, title):
     return record
 
 
+def _try_to_write(folder):
+    """An unusable cache is found out before the training, not after it."""
+    try:
+        write_text(folder / "trial", "")
+        (folder / "trial").unlink()
+    except OSError as error:
+        raise OSError(
+            f"kept runs cannot be written to {folder}: {error.strerror}. Free the place or name "
+            "another folder in COURSE_CACHE."
+        ) from None
+
+
 class Checkpoint:
     """The state of a run under way, one file, replaced whole; saved about every `every` seconds."""
 
@@ -172,7 +191,10 @@ class Checkpoint:
 
     def save(self, state):
         begun = time.perf_counter()
-        write_tree(self.path, state | {"source": self.source})
+        try:
+            write_tree(self.path, state | {"source": self.source})
+        except (OSError, SafetensorError) as error:
+            print(f"checkpoint not written ({error}); training goes on, the last one stays")
         self.last = time.perf_counter()
         self.cost = self.last - begun
 

@@ -259,3 +259,16 @@ def test_a_real_set_opens_and_is_what_its_hash_says(name, shape, names, real):
     other = real(name, "train", 50)
     assert len(other.x) == 50 and other.about["n"] == 50
     assert 0.1 < data.pixels(found.x[:200]).mean() < 0.7
+
+
+@pytest.mark.parametrize("name", ["digits", "photos", "faces"])
+@pytest.mark.parametrize("n", [0, -3])
+def test_no_pictures_are_refused(name, n):
+    with pytest.raises(ValueError, match=f"n is {n}"):
+        data.load(name, "train", n)
+
+
+@pytest.mark.parametrize(("pictures", "size"), [(5, 0), (0, 4)])
+def test_batches_of_nothing_are_refused(pictures, size):
+    with pytest.raises(ValueError, match="nothing to train on"):
+        data.Batches(torch.zeros(pictures, 1, 2, 2, dtype=torch.uint8), size=size)

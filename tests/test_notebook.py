@@ -124,7 +124,7 @@ def test_protocol_of_a_run_says_what_was_trained():
     run = type("Run", (), {"about": RUN_ABOUT})
     found = notebook.protocol(ABOUT, run, unit="x", judge="0.98")
     assert set(notebook.PROTOCOL) < set(found) and found["judge"] == "0.98"
-    assert found["seed"] == 4 and found["budget"] == "3 epochs, 30 steps of 128 images"
+    assert found["seed"] == "4" and found["budget"] == "3 epochs, 30 steps of 128 images"
     assert found["device"] == "cpu (2 threads)" and found["seconds"] == 12.3
     assert found["train_sha256"] == "cd" * 32 and found["run"] == "0123"
     assert notebook.protocol(ABOUT)["budget"] == "no training"
@@ -201,7 +201,7 @@ def test_controls_are_described_and_start_at_draws_own_defaults(shown):
     controls = panel.children[:-1]
     assert [c.description for c in controls] == ["z1", "head turn", "kind"]
     assert [c.value for c in controls] == [0.0, 2, "plain"]
-    assert [type(c).__name__ for c in controls] == ["FloatSlider", "IntSlider", "Dropdown"]
+    assert [type(c).__name__ for c in controls] == ["FloatSlider", "IntSlider", "SelectionSlider"]
     assert (controls[0].min, controls[0].max) == (-3.0, 3.0) and controls[1].max == 5
     # a readout that can be typed into is what the keyboard needs
     assert controls[0].readout and not any(c.disabled for c in controls)
@@ -240,3 +240,44 @@ def test_every_move_is_one_redraw(shown):
         seconds.append(time.perf_counter() - begun)
     print(f"a redraw takes {1000 * sorted(seconds)[4]:.0f} ms (median of 8)")
     assert [z1 for z1, *_ in calls[1:]] == [-2.0 + i / 2 for i in range(8)]
+
+
+# ---- profiles -----------------------------------------------------------------------------------
+
+PROFILES = {"quick": {"epochs": {"a": 10, "b": 1}}, "full": {"epochs": {"a": 500}}}
+
+
+def test_a_budget_scales_the_epochs_of_a_profile():
+    settings, epochs = notebook.choose(PROFILES, "quick", 0.25)
+    assert settings is PROFILES["quick"] and epochs == {"a": 2, "b": 1}
+    assert notebook.choose(PROFILES, "full", 1.0)[1] == {"a": 500}
+
+
+@pytest.mark.parametrize(
+    ("profile", "budget", "said"),
+    [
+        ("fulll", 1.0, "there are quick, full"),
+        ("quick", 0.0, "above 0"),
+        ("quick", -3.0, "above 0"),
+    ],
+)
+def test_an_unknown_profile_or_an_empty_budget_is_refused(profile, budget, said):
+    with pytest.raises(ValueError, match=said):
+        notebook.choose(PROFILES, profile, budget)
+
+
+def test_several_runs_stand_in_one_protocol():
+    run = type("Run", (), {"about": RUN_ABOUT})
+    found = notebook.protocol(ABOUT, {"x": run, "y": run}, unit="nats")
+    assert found["budget"].startswith("x 3 epochs") and "; y 3 epochs" in found["budget"]
+    assert found["seconds"] == pytest.approx(2 * RUN_ABOUT["seconds"], abs=0.1)
+
+
+def test_a_unit_is_never_empty(shown):
+    with pytest.raises(ValueError, match="unit is empty"):
+        notebook.keep("q1-1-x", numbers={"mse": 1.0}, protocol=notebook.protocol(ABOUT, unit=" "))
+
+
+def test_a_slider_needs_room():
+    with pytest.raises(ValueError, match="z goes from 1.0 to 1.0"):
+        notebook.explore(lambda z=1.0: picture(), z=(1.0, 1.0))

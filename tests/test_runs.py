@@ -1,5 +1,6 @@
 """Kept runs: found again, kept apart, retrained when stale or damaged, and proof against kills."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -64,6 +65,47 @@ def test_other_arguments_data_and_epochs_are_other_runs():
     ]:  # fmt: skip
         runs.kept(recipe, [picture], settings, epochs)
     assert len(folders()) == 5
+
+
+def test_what_is_measured_after_each_epoch_is_part_of_the_key():
+    def size(model, x):
+        return {"n": float(len(x))}
+
+    for n in (4, 16):
+        run = runs.kept(recipe, [pictures()], {}, 1, size, [pictures()[:n]])
+        assert run.history.n.tolist() == [n]
+    assert len(folders()) == 2
+
+
+def test_the_update_and_the_pixel_scale_are_part_of_the_source(monkeypatch):
+    before = runs.source_digest(vae.recipe)
+    monkeypatch.setattr(runs, "DECIDING", (recipe, *runs.DECIDING[1:]))
+    assert runs.source_digest(vae.recipe) != before
+
+
+def test_a_cache_that_cannot_be_written_is_found_out_before_training(monkeypatch):
+    cache_root().mkdir(parents=True)
+    (cache_root() / "runs").write_text("a file where a folder should be")
+    monkeypatch.setattr("course_lib.train.fit", lambda *a: pytest.fail("it was trained"))
+    with pytest.raises(OSError, match="COURSE_CACHE"):
+        runs.kept(recipe, [pictures()], {}, 1)
+
+
+def test_a_full_disk_at_a_checkpoint_does_not_stop_the_training(monkeypatch, capsys):
+    expected = unbroken()
+    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-full")
+    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
+    whole, calls = runs.write_tree, []
+
+    def full(path, tree):
+        calls.append(path)
+        if path.name == "checkpoint.safetensors":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(path, tree)
+
+    monkeypatch.setattr(runs, "write_tree", full)
+    assert_equal(weights(runs.kept(recipe, [pictures()], {}, EPOCHS)), expected)
+    assert "checkpoint not written" in capsys.readouterr().out and len(calls) > 2
 
 
 def test_a_misspelt_setting_is_a_type_error():
