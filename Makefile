@@ -12,7 +12,7 @@ REPORT_ARGS ?=
 # A kernel that dies hangs nbval until this limit.
 CELL_SECONDS := 300
 
-.PHONY: help report full test lab bench lint clean
+.PHONY: help report full test lab board bench lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ test: $(READY) ## the tests, then every notebook by nbval
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab --notebook-dir=notebooks
+
+board: $(READY) ## TensorBoard on the curves that the notebooks wrote
+	.venv/bin/tensorboard --logdir "$${COURSE_CACHE:-cache}/tensorboard"
 
 bench: $(READY) ## the training loop against a DataLoader and the bare step
 	$(PY) tests/bench.py

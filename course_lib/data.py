@@ -50,9 +50,8 @@ def load(name, split="train", n=None):
         raise ValueError(f"split is '{split}'; there are {', '.join(SPLITS)}")
     if n is not None and n < 1:
         raise ValueError(f"n is {n}; ask for at least one picture, or for all with None")
-    embedded = {"digits": _digits, "photos": _photos, "faces": _faces}
-    if name in embedded:
-        x, y, names = embedded[name](split, n)
+    if name in EMBEDDED:
+        x, y, names = EMBEDDED[name](split, n)
         return Images(x, y, names, about(name, split, x, y))
     return _prepared(name, split, n)
 
@@ -107,6 +106,23 @@ class Batches:
         order = order[: len(self) * self.size].to(self.tensors[0].device)
         for i in order.split(self.size)[skip:]:
             yield tuple(pixels(t[i]) if t.ndim == 4 else t[i] for t in self.tensors)
+
+
+def first_of(*names):
+    """The first of these sets that is embedded or prepared here; DataMissing if none is."""
+    for name in names:
+        if name in EMBEDDED or (cache_root() / "data" / name / "about.json").is_file():
+            return name
+    raise DataMissing(_how_to_prepare(names[0]))
+
+
+def binarise(x, seed):
+    """Pictures of 0 and 255 only, uint8: each pixel drawn once, 255 with probability x / 255.
+
+    A likelihood is of these pictures: fix the seed, and name it and their digest beside the number.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.bernoulli(pixels(x.cpu()), generator=generator) * 255).byte().to(x.device)
 
 
 def in_batches(function, x, size=500):
@@ -169,6 +185,9 @@ def _faces(split, n):
         x = render_faces.render(factors)
         write_bytes(path, npy(x))
     return x, render_faces.attributes(factors), list(render_faces.ATTRIBUTES)
+
+
+EMBEDDED = {"digits": _digits, "photos": _photos, "faces": _faces}
 
 
 # ---- prepared sets ------------------------------------------------------------------------------

@@ -33,6 +33,23 @@ def kl(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
     return kl_per_dim(mu_q, logvar_q, mu_p, logvar_p).flatten(1).sum(1)
 
 
+def product(mu, logvar, group, n_groups):
+    """The normalised product of each group's Gaussians: mu and logvar, each (n_groups, D).
+
+    group: (B,) int64 in 0..n_groups-1. Precisions add up; the mean is weighted by them (Bouchacourt
+    et al. 2018, section 3). A group without members, which knows nothing, is N(0, I).
+    """
+    index = group[:, None].expand_as(mu)
+    # Weights relative to the group's surest member: no precision is too large or small for float32.
+    top = torch.full((n_groups, mu.shape[1]), -math.inf, device=mu.device, dtype=mu.dtype)
+    top = top.scatter_reduce(0, index, -logvar.detach(), "amax").clamp(min=-1e30)
+    weight = (-logvar - top[group]).exp()
+    total = torch.zeros_like(top).index_add(0, group, weight)
+    absent = total == 0
+    total, top = total.masked_fill(absent, 1.0), top.masked_fill(absent, 0.0)
+    return torch.zeros_like(top).index_add(0, group, weight * mu) / total, -top - total.log()
+
+
 def log_prob(x, mu, logvar):
     """log N(x; mu, sigma^2), shape (B,), nats (a density, so it may be positive)."""
     mu, logvar = (torch.as_tensor(t).to(x) for t in (mu, logvar))
@@ -40,9 +57,27 @@ def log_prob(x, mu, logvar):
     return -0.5 * terms.flatten(1).sum(1)
 
 
-def bernoulli_nll(x, logits):
-    """-log Bernoulli(x; sigmoid(logits)), shape (B,), nats, for x in {0, 1}."""
-    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
+def bernoulli_nll(x, logits, counted=None):
+    """-log Bernoulli(x; sigmoid(logits)), shape (B,), nats, for x in {0, 1}.
+
+    counted: 0/1, the shape of x: only the pixels at 1 are summed.
+    """
+    terms = F.binary_cross_entropy_with_logits(logits, x, reduction="none", weight=counted)
+    return terms.flatten(1).sum(1)
+
+
+def bernoulli_nll_table(x, logits):
+    """The same for every pair of a picture (B, ...) and logits (N, ...), shape (B, N)."""
+    x, logits = x.flatten(1), logits.flatten(1)
+    return F.softplus(logits).sum(1) - x @ logits.T
+
+
+def bernoulli_entropy(p):
+    """Entropy of pixels that are 1 with probability p, shape (B,), nats.
+
+    bernoulli_nll(p, logits) of grey pixels p can fall no lower, whatever the model.
+    """
+    return -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).flatten(1).sum(1)
 
 
 def squared_error(x, x_hat):

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -149,6 +150,20 @@ def answer(question, title, text, ours="", claim="", source="", verdict="no clai
 def results_folder():
     """Where kept results go: COURSE_RESULTS, which reports/build.py sets, or the cache."""
     return Path(os.environ.get("COURSE_RESULTS") or cache_root() / "results")
+
+
+def tensorboard(runs):
+    """Write the histories of {name: Run} for TensorBoard, each run anew; print how to see them."""
+    from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, and few need it
+
+    for name, run in runs.items():
+        folder = cache_root() / "tensorboard" / f"{run.about['recipe']} {name} {run.about['key']}"
+        shutil.rmtree(folder, ignore_errors=True)
+        with SummaryWriter(folder) as writer:
+            for row in run.history.to_dict("records"):
+                for term in set(row) - {"epoch", "seconds"}:
+                    writer.add_scalar(term, row[term], int(row["epoch"]))
+    print(f"{len(runs)} runs written for TensorBoard: `make board` shows their curves")
 
 
 def explore(draw, **ranges):

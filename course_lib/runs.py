@@ -11,6 +11,7 @@ and ends in the same weights, bit for bit on the CPU.
 """
 
 import ast
+import functools
 import hashlib
 import inspect
 import json
@@ -80,27 +81,48 @@ def arguments(recipe, tensors, settings):
 
 
 def source_digest(function):
-    """sha256 of what decides a run's weights: the family's file, the model files that it imports,
-    the update and the order and scale of the pictures.
+    """sha256 of what decides a run's weights: the recipe, every function and class of course_lib
+    that it reaches, the update, and the order and scale of the pictures.
 
-    Comments, docstrings and layout do not count, so that a better explanation retrains nothing.
+    Comments, docstrings and layout do not count, nor what the recipe does not use: a better
+    explanation and a new formula retrain nothing.
     """
     module = sys.modules[function.__module__]
     if not module.__name__.startswith("course_lib."):  # a function written in a notebook or test
         return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
-    texts = [_bare(Path(file).read_text()) for file in _family_files(Path(module.__file__))]
+    reached = {}
+    _reach(Path(module.__file__), function.__name__, reached)
+    texts = [reached[place] for place in sorted(reached)]
     texts += [_bare(inspect.getsource(thing)) for thing in DECIDING]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def _family_files(path):
-    """The module's file and, behind it, the model files that it imports."""
-    found = [path]
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "course_lib":
-            names = sorted({alias.name for alias in node.names} - {"data", "train", "runs"})
-            found += [f for name in names for f in _family_files(path.with_name(f"{name}.py"))]
-    return list(dict.fromkeys(found))
+def _reach(path, name, reached):
+    """Into `reached`, {(module, name): code}: a definition of a file and all that it uses."""
+    defined, modules = _top_level(path)
+    if name not in defined or (path.stem, name) in reached:
+        return
+    reached[path.stem, name] = _bare(ast.unparse(defined[name]))
+    for node in ast.walk(defined[name]):
+        if isinstance(node, ast.Name):
+            _reach(path, node.id, reached)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in modules:
+                _reach(path.with_name(f"{node.value.id}.py"), node.attr, reached)
+
+
+@functools.cache
+def _top_level(path):
+    """A file's definitions by name, and the model files that it imports; DECIDING has the rest."""
+    defined, modules = {}, set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined[node.name] = node
+        elif isinstance(node, ast.Assign):
+            defined |= {t.id: node for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.ImportFrom) and node.module == "course_lib":
+            modules |= {alias.name for alias in node.names} - {"data", "train", "runs"}
+    return defined, modules
 
 
 def _bare(text):

@@ -23,6 +23,8 @@ from run_notebooks import NotebookError
 from store import ResultError
 from tqdm import tqdm
 
+from data_scripts.common import cache_root
+
 PROFILES = ("quick", "full")
 CELL_SECONDS = {"quick": 900, "full": None}  # a quick cell that takes longer hangs
 
@@ -133,7 +135,8 @@ def plan(paths, root, out, parameters, again):
         except NotebookError as error:
             outcome[path.stem] = str(error)
             continue
-        print_of = store.fingerprint(nb, root, parameters)
+        prepared = (cache_root() / "data").glob("*/about.json")
+        print_of = store.fingerprint(nb, root, parameters, prepared)
         state, _ = store.kept_run(out, path.stem)
         if not again and state and state["fingerprint"] == print_of:
             outcome[path.stem] = None

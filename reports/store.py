@@ -59,12 +59,15 @@ def read_json(path):
         return None
 
 
-def fingerprint(nb, root, parameters):
-    """sha256 over all that a run depends on: the cells, our two packages and the parameters."""
+def fingerprint(nb, root, parameters, prepared=()):
+    """sha256 over all that a run depends on: the cells, our two packages, the parameters, and which
+    data are `prepared` (their about.json files), since a notebook takes MNIST where it finds it."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     for cell in nb.cells:
         tags = cell.metadata.get("tags", [])
         digest.update(json.dumps([cell.get("id"), cell.cell_type, cell.source, tags]).encode())
+    for path in sorted(prepared):
+        digest.update(path.parent.name.encode() + b"\0" + path.read_bytes())
     for package in ("course_lib", "data_scripts"):
         for path in sorted((root / package).rglob("*.py")):
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())

@@ -12,8 +12,9 @@ LAYERS = [
     {"gaussian", "nets", "files"},
     {"data"},
     {"train"},
-    {"runs", "judge", "metrics", "figures"},
-    {"anomalies", "ae", "vae"},  # a family never uses another family
+    {"runs", "judge", "metrics", "figures", "likelihood"},
+    {"anomalies", "audit", "ae", "vae", "cvae", "mlvae"},  # a family never uses another family
+    {"filling"},  # what the CVAE is used for
     {"notebook"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}

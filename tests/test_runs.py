@@ -151,10 +151,36 @@ def test_comments_and_docstrings_do_not_make_a_source_stale_but_code_does():
     assert runs._bare(old) == runs._bare(new) != runs._bare(old.replace("+", "-"))
 
 
-def test_a_family_is_stale_when_the_formulas_that_it_imports_change():
-    """gaussian.py and nets.py decide a VAE's weights as vae.py does."""
-    names = [file.name for file in runs._family_files(Path(vae.__file__))]
-    assert names == ["vae.py", "gaussian.py", "nets.py"]
+def test_a_run_depends_on_the_formulas_and_nets_that_its_recipe_reaches_and_on_no_others():
+    reached = {}
+    runs._reach(Path(vae.__file__), "recipe", reached)
+    used = {("vae", "VAE"), ("vae", "loss"), ("gaussian", "kl"), ("gaussian", "kl_per_dim"),
+            ("nets", "conv_encoder")}  # fmt: skip
+    assert used < set(reached)
+    assert not {("vae", "errors"), ("gaussian", "bernoulli_nll"), ("nets", "fc_decoder")} & set(
+        reached
+    )
+
+
+def test_a_changed_formula_makes_stale_what_uses_it_and_nothing_else(tmp_path):
+    text = "from course_lib import gaussian\n\ndef recipe(x):\n    return inner(x)\n\n"
+    family, formulas = tmp_path / "family.py", tmp_path / "gaussian.py"
+    family.write_text(text + "def inner(x):\n    return gaussian.used(x)\n")
+    formulas.write_text(
+        "SCALE = 2\n\ndef used(x):\n    return SCALE * x\n\ndef other(x):\n    return x\n"
+    )
+
+    def found():
+        runs._top_level.cache_clear()
+        reached = {}
+        runs._reach(family, "recipe", reached)
+        return reached
+
+    before, source = found(), formulas.read_text()
+    formulas.write_text(source.replace("return x\n", "return -x\n"))
+    assert found() == before
+    formulas.write_text(source.replace("SCALE = 2", "SCALE = 3"))
+    assert found() != before
 
 
 @pytest.mark.parametrize("at", [1, 4, 5, 16, 29, 30])

@@ -1,0 +1,194 @@
+"""Is every head trained, and is the class code used?  The audit of a model with two codes.
+
+It takes any model with encode(x) -> (style, class), each (mu, logvar); heads, {name: module};
+evidence(x, group); decode(style, class), pixels in [0, 1]; and n_groups: see mlvae.MLVAE.
+"""
+
+import copy
+from functools import partial
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib import gaussian, train
+from course_lib.data import Batches, in_batches
+
+CODES = ("style_mu", "style_logvar", "class_mu", "class_logvar")
+
+
+class Audit(NamedTuple):
+    """gradients: norm on each head after one step. class_kl: nats a group. usage: nats an image.
+    faults: what is wrong, in words; an empty list passes."""
+
+    gradients: dict
+    class_kl: float
+    usage: float
+    faults: list
+
+
+def audit(step, x, group, least_usage=1.0, least_kl=0.1):
+    """Examine a training step (train.Descend) on pictures (B, C, H, W) in [0, 1] with groups (B,).
+
+    The step is tried on a copy: the model is left as it was. usage and KL below the given nats are
+    faults, as is a head without a gradient.
+    """
+    gradients = gradient_norms(step, x, group)
+    found, spent = usage(step.best, x, group), class_kl(step.best, x, group)
+    faults = [
+        f"{name} is never trained: its gradient is zero" for name, g in gradients.items() if g == 0
+    ]
+    if spent < least_kl:
+        faults.append(f"the class code has collapsed: {spent:.4f} nats a group")
+    if found < least_usage:
+        faults.append(f"the decoder ignores the class code: a wrong one costs {found:.3f} nats")
+    return Audit(gradients, spent, found, faults)
+
+
+def gradient_norms(step, x, group):
+    """The gradient's norm on every head after one update of a copy of the step, {name: norm}."""
+    step = copy.deepcopy(step)
+    train.set_training(step, True)
+    step.optimizer.zero_grad(set_to_none=True)
+    step(x, group)
+    return {name: _norm(head) for name, head in step.model.heads.items()}
+
+
+def _norm(module):
+    parts = [p.grad.norm() for p in module.parameters() if p.grad is not None]
+    return float(torch.stack(parts).norm()) if parts else 0.0
+
+
+@torch.no_grad()
+def usage(model, x, group, sigma=0.5**0.5, seed=0):
+    """What a wrong class code costs, nats per image: the loss with the groups' codes shuffled, less
+    the loss. Only the reconstruction differs. Needs two groups or more."""
+    present = group.unique()
+    if len(present) < 2:
+        raise ValueError(
+            f"all pictures are of group {present.tolist()}: there is no other to swap in"
+        )
+    order = torch.arange(model.n_groups, device=group.device)
+    other = order.clone()
+    turn = 1 + seed % (len(present) - 1)
+    other[present] = present.roll(turn)  # every group gets another one's code
+    style, code = model.encode(x)[0][0], model.evidence(x, group)[0]
+    right, wrong = (
+        gaussian.squared_error(x, model.decode(style, code[g])) for g in (group, other[group])
+    )
+    return float((wrong - right).mean() / (2 * sigma**2))
+
+
+@torch.no_grad()
+def class_kl(model, x, group):
+    """KL of q(class|group) from N(0, I), nats, the mean over the groups that are present."""
+    return float(gaussian.kl(*model.evidence(x, group))[group.unique()].mean())
+
+
+# ---- swaps: does the picture follow the class code? ---------------------------------------------
+
+
+class Swaps(NamedTuple):
+    """Shares of swapped pictures that a judge gives the class of the class code (class_follow) or
+    the class of the style picture (style_follow). n: how many were judged."""
+
+    class_follow: float
+    style_follow: float
+    n: int
+
+
+@torch.no_grad()
+def swaps(model, judge, styles, evidence, n_evidence, seed=0):
+    """Every style picture with every class but its own, judged by an independent classifier.
+
+    styles, evidence: (x uint8, y) each; the class code of a pair comes from n_evidence pictures of
+    `evidence`, drawn anew for each pair (with replacement where a class has fewer).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    (x, y), (pool, labels) = styles, evidence
+    style = in_batches(lambda p: model.encode(p)[0][0], x)
+    member = in_batches(lambda p: torch.cat(model.encode(p)[1], 1), pool)
+    said, meant, worn = [], [], []
+    for target in labels.unique().tolist():
+        keep = (y != target).nonzero().flatten()
+        code = one_code_each(member[labels == target], len(keep), n_evidence, generator)
+        shown = model.decode(style[keep], code)
+        said.append(torch.cat([judge(part).argmax(1) for part in shown.split(500)]))
+        meant.append(torch.full_like(said[-1], target))
+        worn.append(y[keep])
+    said, meant, worn = torch.cat(said), torch.cat(meant), torch.cat(worn)
+    return Swaps(*(float((said == t).float().mean()) for t in (meant, worn)), len(said))
+
+
+def one_code_each(member, n, n_evidence, generator):
+    """n class codes (n, class_dim), each the evidence of its own n_evidence rows of `member`.
+
+    member: (M, 2 class_dim), mu and logvar side by side, all of one class.
+    """
+    chosen = torch.randint(len(member), (n * n_evidence,), generator=generator)
+    owner = torch.arange(n).repeat_interleave(n_evidence).to(member.device)
+    return gaussian.product(*member[chosen.to(member.device)].chunk(2, 1), owner, n)[0]
+
+
+# ---- the seed's classifiers on codes ------------------------------------------------------------
+
+
+@torch.no_grad()
+def codes(model, x):
+    """{name: (N, D)} of the four heads, for pictures uint8 (N, C, H, W)."""
+    both = in_batches(lambda p: torch.cat([t for pair in model.encode(p) for t in pair], 1), x)
+    style_dim, class_dim = model.style_dim, model.class_dim
+    return dict(
+        zip(CODES, both.split([style_dim, style_dim, class_dim, class_dim], 1), strict=True)
+    )
+
+
+def draw(mu, logvar, y, evidence, std, n_groups=10):
+    """The seed's embeddings of a batch, (B, D).
+
+    With evidence: the product over the batch's pictures *of the same true label*, and one draw of
+    std times its sigma for all of them. Without: one draw a picture, std 1.
+    """
+    if not evidence:
+        return gaussian.sample(mu, logvar)
+    mu, logvar = gaussian.product(mu, logvar, y, n_groups)
+    return (mu + std * (0.5 * logvar).exp() * torch.randn_like(mu))[y]
+
+
+def classifier_recipe(mu, logvar, y, evidence=False, std=1.0, lr=1e-4, batch=128, seed=0):
+    """The seed's classifier on sampled codes: D-256-256-10, batch norm, leaky ReLU, Adam."""
+    n_groups = int(y.max()) + 1
+    model = nn.Sequential(
+        nn.Linear(mu.shape[1], 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
+        nn.Linear(256, 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
+        nn.Linear(256, n_groups),
+    ).to(mu.device)  # fmt: skip
+    loss = partial(classifier_loss, evidence=evidence, std=std)
+    return train.Descend(model, loss, train.adam(model, lr)), Batches(
+        mu, logvar, y, size=batch, seed=seed
+    )
+
+
+def classifier_loss(model, mu, logvar, y, evidence=False, std=1.0):
+    """Cross-entropy of sampled codes, nats."""
+    return {"loss": F.cross_entropy(model(draw(mu, logvar, y, evidence, std)), y)}
+
+
+@torch.no_grad()
+def seed_accuracy(classifier, mu, logvar, y, evidence, std, batch=128, seed=0):
+    """The seed's score: whole shuffled batches, batch norm left in training mode, labels pooled."""
+    classifier = copy.deepcopy(classifier).train()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        hits = [
+            (classifier(draw(m, v, t, evidence, std)).argmax(1) == t).float().mean()
+            for m, v, t in Batches(mu, logvar, y, size=batch, seed=seed).epoch(0)
+        ]
+    return float(torch.stack(hits).mean())
+
+
+@torch.no_grad()
+def probe_accuracy(classifier, mu, y):
+    """An honest score: posterior means, picture by picture, batch norm in evaluation mode."""
+    return float((classifier.eval()(mu).argmax(1) == y).float().mean())
