@@ -34,8 +34,8 @@ def audit(step, x, group, least_usage=1.0, least_kl=0.1):
     The step is tried on a copy: the model is left as it was. usage and KL below the given nats are
     faults, as is a head without a gradient.
     """
-    gradients = gradient_norms(step, x, group)
     found, spent = usage(step.best, x, group), class_kl(step.best, x, group)
+    gradients = gradient_norms(step, x, group)
     faults = [
         f"{name} is never trained: its gradient is zero" for name, g in gradients.items() if g == 0
     ]
@@ -64,6 +64,7 @@ def _norm(module):
 def usage(model, x, group, sigma=0.5**0.5, seed=0):
     """What a wrong class code costs, nats per image: the loss with the groups' codes shuffled, less
     the loss. Only the reconstruction differs. Needs two groups or more."""
+    style, code = model.encode(x)[0][0], model.evidence(x, group)[0]
     present = group.unique()
     if len(present) < 2:
         raise ValueError(
@@ -73,7 +74,6 @@ def usage(model, x, group, sigma=0.5**0.5, seed=0):
     other = order.clone()
     turn = 1 + seed % (len(present) - 1)
     other[present] = present.roll(turn)  # every group gets another one's code
-    style, code = model.encode(x)[0][0], model.evidence(x, group)[0]
     right, wrong = (
         gaussian.squared_error(x, model.decode(style, code[g])) for g in (group, other[group])
     )
@@ -103,10 +103,12 @@ def swaps(model, judge, styles, evidence, n_evidence, seed=0):
     """Every style picture with every class but its own, judged by an independent classifier.
 
     styles, evidence: (x uint8, y) each; the class code of a pair comes from n_evidence pictures of
-    `evidence`, drawn anew for each pair (with replacement where a class has fewer).
+    `evidence`, drawn anew for each pair, with replacement. ValueError where there is nothing to
+    swap, or a picture without a label.
     """
     generator = torch.Generator().manual_seed(seed)
     (x, y), (pool, labels) = styles, evidence
+    _check_swaps(y, labels)
     style = in_batches(lambda p: model.encode(p)[0][0], x)
     member = in_batches(lambda p: torch.cat(model.encode(p)[1], 1), pool)
     said, meant, worn = [], [], []
@@ -119,6 +121,13 @@ def swaps(model, judge, styles, evidence, n_evidence, seed=0):
         worn.append(y[keep])
     said, meant, worn = torch.cat(said), torch.cat(meant), torch.cat(worn)
     return Swaps(*(float((said == t).float().mean()) for t in (meant, worn)), len(said))
+
+
+def _check_swaps(y, labels):
+    if int(min(y.min(), labels.min())) < 0:
+        raise ValueError("swaps: a picture has no label (a negative one); leave it out")
+    if len(torch.cat([y, labels]).unique()) < 2:
+        raise ValueError(f"swaps: all pictures are of class {int(y[0])}; nothing can be swapped in")
 
 
 def one_code_each(member, n, n_evidence, generator):

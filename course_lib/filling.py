@@ -16,6 +16,8 @@ CORNERS = ("upper left", "upper right", "lower left", "lower right")
 
 def quadrants(*given):
     """The mask (1, 1, 28, 28) that is 1 on the named quadrants, of CORNERS."""
+    if unknown := set(given) - set(CORNERS):
+        raise ValueError(f"no quadrant is called {sorted(unknown)}; there are {', '.join(CORNERS)}")
     mask, half = torch.zeros(1, 1, SIDE, SIDE), SIDE // 2
     for name in given:
         top, left = (half * (word in name) for word in ("lower", "right"))

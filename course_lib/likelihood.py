@@ -58,6 +58,8 @@ def on_grid(model, x, c, side=400, reach=5.0):
     """
     if model.z_dim != 2 or not bool((c == c[:1]).all()):
         raise ValueError("on_grid needs a model with z_dim = 2 and one c for all pictures")
+    if any(bool(t.any()) for t in model.prior(c[:1])):
+        raise ValueError("on_grid is for a prior N(0, I); this model's is another, use draws")
     line = torch.linspace(-reach, reach, side, device=x.device)
     total = torch.full((len(x),), -math.inf, device=x.device)
     for z1 in line:
