@@ -33,6 +33,14 @@ def report(root, profile="quick"):
     return json.loads((root / "reports" / profile / "results.json").read_text())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_prepared(tmp_path_factory):
+    """Whatever is prepared on this machine, the course that is built once sees none of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     """A course of two notebooks, built once; tests that change it take a copy."""
@@ -242,6 +250,33 @@ def test_library_change_repeats_and_a_lost_run_is_made_again(course):
     assert build_quick(course, only=["01_a"]) == {} and small_course.ran(course) == ["01_a"]
     shutil.rmtree(next((course / "reports/quick/notebooks/.runs").glob("01_a-*")))
     assert build_quick(course, only=["01"]) == {} and small_course.ran(course) == ["01_a"]
+
+
+def test_a_data_set_prepared_since_repeats_the_notebooks(course, tmp_path, monkeypatch):
+    """A notebook takes MNIST where it finds it, so it has to look again when MNIST has come."""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
+    assert build_quick(course) == {} and small_course.ran(course) == []
+    about = tmp_path / "cache" / "data" / "mnist" / "about.json"
+    about.parent.mkdir(parents=True)
+    (about.parent / "train_x.npy").touch()  # half prepared: nothing has come yet
+    assert build_quick(course) == {} and small_course.ran(course) == []
+    about.write_text('{"names": []}')
+    assert build_quick(course, only=["01"]) == {} and small_course.ran(course) == ["01_a"]
+    assert build_quick(course, only=["01"]) == {} and small_course.ran(course) == []
+
+
+def test_the_fingerprint_knows_which_data_are_prepared(tmp_path):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="a")])
+    paths = [tmp_path / name / "about.json" for name in ("mnist", "celeba")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("{}")
+    of = lambda *prepared: store.fingerprint(nb, tmp_path, {}, prepared)
+    first, other, both = of(paths[0]), of(paths[1]), of(*paths)
+    assert len({of(), first, other, both}) == 4, "the set's name counts, not its text alone"
+    assert both == of(*reversed(paths)) and of() == store.fingerprint(nb, tmp_path, {})
+    paths[0].write_text('{"sha256": 1}')
+    assert of(paths[0]) != first
 
 
 def test_last_good_report_stays_when_a_notebook_breaks(course):

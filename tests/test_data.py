@@ -244,6 +244,45 @@ def test_in_batches_is_the_function_of_all():
     torch.testing.assert_close(data.in_batches(mean, x, size=5), mean(data.pixels(x)))
 
 
+def test_first_of_is_the_first_that_is_there():
+    assert data.first_of("digits", "faces") == "digits"
+    assert data.first_of("mnist", "digits") == "digits"
+    prepare("mnist")
+    assert data.first_of("mnist", "digits") == "mnist"
+    assert data.first_of("celeba", "mnist", "digits") == "mnist"
+
+
+def test_first_of_does_not_take_a_set_that_is_half_prepared():
+    prepare("mnist")
+    (cache_root() / "data" / "mnist" / "about.json").unlink()
+    assert data.first_of("mnist", "digits") == "digits"
+
+
+def test_first_of_nothing_names_the_command_of_the_wanted_set():
+    with pytest.raises(data.DataMissing, match="'mnist'.*prepare_mnist"):
+        data.first_of("mnist", "celeba")
+
+
+def test_binarised_pictures_are_drawn_once_with_their_grey_values():
+    x = torch.tensor([0, 51, 128, 255], dtype=torch.uint8).expand(20_000, 4).view(-1, 1, 2, 2)
+    found = data.binarise(x, 3)
+    assert found.shape == x.shape and found.dtype == torch.uint8
+    assert set(found.unique().tolist()) == {0, 255}
+    share = data.pixels(found).mean(0).flatten().tolist()
+    assert share == pytest.approx([0, 51 / 255, 128 / 255, 1], abs=0.015)
+    assert share[0] == 0 and share[3] == 1
+
+
+def test_binarised_pictures_depend_on_their_seed_alone():
+    x = data.load("digits", "test", 50).x
+    first = data.binarise(x, 0)
+    torch.manual_seed(99)
+    state = torch.get_rng_state()
+    assert torch.equal(data.binarise(x, 0), first)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(data.binarise(x, 1), first)
+
+
 # ---- real sets ----------------------------------------------------------------------------------
 
 

@@ -3,10 +3,12 @@
 import json
 import math
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from course_lib import ae, figures, notebook
@@ -174,6 +176,52 @@ def test_layer_table_leaves_batch_norm_as_it_was():
 def test_show_source_shows_the_librarys_own_text(shown):
     notebook.show_source(ae.loss)
     assert shown[0][0].data.startswith("def loss(model, x):") and shown[0][0].language == "python"
+
+
+# ---- curves for TensorBoard ---------------------------------------------------------------------
+
+
+def fake_run(loss, key="0123"):
+    """What tensorboard() reads of a run."""
+    epochs = range(1, len(loss) + 1)
+    history = pd.DataFrame({"epoch": epochs, "loss": loss, "kl": [v / 3 for v in loss],
+                            "seconds": [1.5 * e for e in epochs]})  # fmt: skip
+    return SimpleNamespace(history=history, about={"recipe": "cvae.recipe", "key": key})
+
+
+def read_back():
+    """{folder: {term: [(epoch, value)]}}, by TensorBoard's own reader."""
+    found = {}
+    for folder in sorted((cache_root() / "tensorboard").iterdir()):
+        events = EventAccumulator(str(folder)).Reload()
+        found[folder.name] = {
+            term: [(e.step, e.value) for e in events.Scalars(term)]
+            for term in events.Tags()["scalars"]
+        }
+    return found
+
+
+def test_tensorboard_reads_back_the_history(capsys):
+    runs = {"z 2": fake_run([3.0, 2.0, 1.0]), "z 20": fake_run([6.0, 5.0], "4567")}
+    notebook.tensorboard(runs)
+    found = read_back()
+    assert list(found) == ["cvae.recipe z 2 0123", "cvae.recipe z 20 4567"]
+    first, second = found.values()
+    assert set(first) == set(second) == {"loss", "kl"}, "epoch and seconds are no curves"
+    assert first["loss"] == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    assert first["kl"] == [(1, 1.0), (2, pytest.approx(2 / 3)), (3, pytest.approx(1 / 3))]
+    assert second["loss"] == [(1, 6.0), (2, 5.0)]
+    assert "2 runs" in capsys.readouterr().out
+
+
+def test_a_second_call_writes_a_run_anew_and_leaves_the_others():
+    notebook.tensorboard({"a": fake_run([3.0, 2.0]), "b": fake_run([9.0], "89")})
+    notebook.tensorboard({"a": fake_run([3.0, 2.0])})
+    found = read_back()
+    assert found["cvae.recipe a 0123"]["loss"] == [(1, 3.0), (2, 2.0)]
+    assert found["cvae.recipe b 89"]["loss"] == [(1, 9.0)]
+    notebook.tensorboard({"a": fake_run([1.0])})
+    assert read_back()["cvae.recipe a 0123"]["loss"] == [(1, 1.0)]
 
 
 # ---- explorers ----------------------------------------------------------------------------------
