@@ -37,7 +37,7 @@ def steps():
     """The three trainings: the mended, the seed's, and the seed's with the gradient let through."""
     torch.manual_seed(0)
     return {
-        "mended": trained(*mlvae.recipe(*digits(), hidden=256, lr=2e-3, batch=64), 20),
+        "mended": trained(*mlvae.recipe(*digits(), hidden=256, lr=3e-3, batch=64), 15),
         "the seed's": trained(*mlvae.seed_recipe(*digits(), batch=64), 3),
         "collapsed": trained(*paid_a_picture(*digits()), 20),
     }

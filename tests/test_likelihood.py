@@ -147,8 +147,8 @@ def test_with_the_true_posterior_every_weight_is_the_evidence(learned, n_samples
 # ---- blocks -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 2, 50, 51, 130])
-@pytest.mark.parametrize("n_samples", [1, 3, 10, 501, 1007])
+@pytest.mark.parametrize("n", [1, 50, 51, 130])
+@pytest.mark.parametrize("n_samples", [1, 10, 503])
 def test_any_number_of_pictures_and_draws(n, n_samples):
     """With the true posterior any count gives the evidence; a draw lost or doubled would not."""
     model, x, c = oracle(True, n, shift=0.0, spread=1.0)
@@ -202,12 +202,12 @@ def test_the_grid_agrees_with_the_draws():
     model, x = flat_cvae(), (torch.rand(6, 1, 28, 28) > 0.6).float()
     for label in range(3):
         c = one_hot(label, 6)
-        grid = likelihood.on_grid(model, x, c, side=200)
+        grid = likelihood.on_grid(model, x, c, side=120)
         drawn = likelihood.log_likelihood(model, x, c, 5000)
         assert grid.shape == (6,)
         torch.testing.assert_close(grid, drawn, atol=0.08, rtol=0)
         assert (likelihood.bound(model, x, c, 300) < grid - 0.1).all(), "q is the posterior"
-    assert (grid - likelihood.on_grid(model, x, one_hot(0, 6), side=200)).abs().min() > 0.1
+    assert (grid - likelihood.on_grid(model, x, one_hot(0, 6), side=120)).abs().min() > 0.1
 
 
 class Few:
@@ -227,7 +227,9 @@ class Few:
 
 def test_the_probabilities_of_all_pictures_add_up_to_one():
     x = torch.tensor(list(itertools.product([0.0, 1.0], repeat=6)))
-    table = torch.stack([likelihood.on_grid(Few(), x, one_hot(i, 64)) for i in range(3)], 1)
+    table = torch.stack(
+        [likelihood.on_grid(Few(), x, one_hot(i, 64), side=150) for i in range(3)], 1
+    )
     torch.testing.assert_close(table.exp().sum(0), torch.ones(3))
 
 
@@ -235,7 +237,9 @@ def test_a_label_saves_at_most_its_own_entropy():
     """p(x) = mean of p(x|c): NLL(x) - NLL(x|c) <= ln n_c always, >= 0 for the best c, and in the
     mean over the model's own pictures it is the information that x and c share."""
     model, x = Few(), torch.tensor(list(itertools.product([0.0, 1.0], repeat=6)))
-    table = torch.stack([likelihood.on_grid(model, x, one_hot(i, 64)) for i in range(3)], 1)
+    table = torch.stack(
+        [likelihood.on_grid(model, x, one_hot(i, 64), side=150) for i in range(3)], 1
+    )
     saved = table - (table.logsumexp(1) - math.log(3))[:, None]
     assert saved.max() <= math.log(3) + 1e-5 and saved.min() < 0
     assert (saved.max(1).values >= -1e-5).all()
@@ -247,7 +251,7 @@ def test_the_label_of_a_digit_saves_between_nothing_and_ln_10():
     model = awake(cvae.small(), 0.03)
     x = data.binarise(data.load("digits", "test", 20).x, 0) / 255
     table = torch.stack(
-        [likelihood.on_grid(model, x, one_hot(i, 20, 10), side=60) for i in range(10)], 1
+        [likelihood.on_grid(model, x, one_hot(i, 20, 10), side=30) for i in range(10)], 1
     )
     saved = table.max(1).values - (table.logsumexp(1) - math.log(10))
     assert (saved >= -1e-3).all() and (saved <= math.log(10) + 1e-3).all()
