@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from course_lib import gaussian, train
-from course_lib.data import Batches
+from course_lib.data import Batches, pixels
 
 SIDE, N_PIXELS = 28, 784
 
@@ -121,3 +121,13 @@ def annealed(model, objective, lr, n_steps, ema):
     optimizer = train.adam(model, lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
     return train.Descend(model, objective, optimizer, ema=ema, schedule=schedule)
+
+
+@torch.no_grad()
+def test_terms(model, x, c, size=500):
+    """The loss of held-out pictures (uint8), one draw each: total, recon and kl, nats per image."""
+    total = {}
+    for part, given in zip(x.split(size), c.split(size), strict=True):
+        for name, term in loss(model, pixels(part), given).items():
+            total[f"test {name}"] = total.get(f"test {name}", 0.0) + term * len(part)
+    return {name: float(value) / len(x) for name, value in total.items()}

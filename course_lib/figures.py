@@ -5,11 +5,13 @@ Figures are built without pyplot, so that none stays open and none is drawn twic
 
 import io
 
+import matplotlib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torchvision.utils import make_grid
 
+TEN = matplotlib.color_sequences["tab10"]
 COLOURS = ["#2563a8", "#c8553d", "#3a8f5c", "#8a5fb0", "#b8860b", "#50808e"]
 
 
@@ -131,6 +133,38 @@ def scatter(points, groups, names, title=""):
         axis.plot(*chosen, ".", markersize=4, color=colour, alpha=0.7, label=name)
     axis.set(xlabel="t-SNE axis 1 (no unit)", ylabel="t-SNE axis 2 (no unit)")
     axis.legend(fontsize=8, markerscale=2, loc="upper right")
+    return figure
+
+
+def maps(tables, groups, names, columns=3):
+    """{title: points (N, 2)}, a small map each, all coloured by the same groups; one legend."""
+    rows = -(-len(tables) // columns)
+    figure = Figure(figsize=(2.7 * columns + 0.7, 2.7 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).flat
+    for axis, (title, points) in zip(axes, tables.items(), strict=False):
+        for i, (name, colour) in enumerate(zip(names, TEN, strict=False)):
+            chosen = np.asarray(points)[np.asarray(groups) == i].T
+            axis.plot(*chosen, ".", markersize=2.5, color=colour, label=name)
+        axis.set_title(title, fontsize=9)
+        axis.set(xticks=[], yticks=[])
+    figure.supxlabel("t-SNE axis 1 (no unit)", fontsize=9)
+    figure.supylabel("t-SNE axis 2 (no unit)", fontsize=9)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", markerscale=4)
+    return figure
+
+
+def pad(points, at, picture, title):
+    """A plane of two latent dimensions, codes (N, 2) as dots, `at` as a cross; and a picture."""
+    figure = Figure(figsize=(6.2, 3.3))
+    plane = figure.add_axes((0.09, 0.15, 0.42, 0.76))  # by hand, for speed, as in image_grid
+    plane.plot(*np.asarray(points.cpu()).T, ".", markersize=3, color=COLOURS[0], alpha=0.5)
+    plane.plot(*at, "+", markersize=18, markeredgewidth=2.5, color=COLOURS[1])
+    plane.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z1 (no unit)", ylabel="z2 (no unit)")
+    plane.grid(alpha=0.25)
+    shown = figure.add_axes((0.57, 0.1, 0.41, 0.78))
+    shown.imshow(picture.detach().cpu()[0, 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    shown.set_title(title, fontsize=10)
+    shown.set_axis_off()
     return figure
 
 

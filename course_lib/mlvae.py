@@ -100,18 +100,29 @@ def seed_loss(model, x, group, std=0.1, sigma=0.5**0.5, detached=True):
 
 def recipe(x, group, style_dim=10, class_dim=10, hidden=500, lr=1e-3, batch=256, seed=0):
     """Train the mended model with Adam."""
-    return _descend(x, group, style_dim, class_dim, hidden, loss, lr, batch, seed)
+    model = MLVAE(style_dim, class_dim, hidden, tuple(x.shape[1:]), count_groups(x, group))
+    return descend(model.to(x.device), x, group, loss, lr, batch, seed)
 
 
 def seed_recipe(x, group, std=0.1, detached=True, lr=1e-3, batch=256, seed=0):
     """Train as the seed does: for the audit."""
+    model = MLVAE(shape=tuple(x.shape[1:]), n_groups=count_groups(x, group)).to(x.device)
     objective = partial(seed_loss, std=std, detached=detached)
-    return _descend(x, group, 10, 10, 500, objective, lr, batch, seed)
+    return descend(model, x, group, objective, lr, batch, seed)
 
 
-def _descend(x, group, style_dim, class_dim, hidden, objective, lr, batch, seed):
-    n_groups = int(group.max()) + 1
+def count_groups(x, group):
+    """How many groups there are; ValueError where a picture has none."""
+    n_groups = max(1, int(group.max()) + 1)
     check_groups(group, len(x), n_groups)
-    model = MLVAE(style_dim, class_dim, hidden, tuple(x.shape[1:]), n_groups).to(x.device)
-    step = train.Descend(model, objective, train.adam(model, lr))
-    return step, Batches(x, group, size=batch, seed=seed)
+    return n_groups
+
+
+def descend(model, x, group, objective, lr, batch, seed, epochs=0):
+    """Adam; with epochs > 0 the rate falls to 0 over them along a cosine."""
+    batches, optimizer = Batches(x, group, size=batch, seed=seed), train.adam(model, lr)
+    schedule = None
+    if epochs:
+        n_steps = epochs * len(batches)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
+    return train.Descend(model, objective, optimizer, schedule=schedule), batches

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 from safetensors import SafetensorError
+from tqdm import tqdm
 
 from course_lib import data, train
 from course_lib.files import file_digest, read_tree, write_text, write_tree
@@ -61,7 +62,7 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, held=(), title=None):
     }  # fmt: skip
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     about |= {"key": key, "source_sha256": source_digest(recipe)}
-    folder = cache_root() / "runs" / f"{about['recipe']}-{key}"
+    folder = folder_of(about)
     with torch.random.fork_rng():  # what comes after draws the same, whether trained or opened
         torch.manual_seed(settings.get("seed", 0))
         step, batches = recipe(*tensors, **settings)
@@ -71,6 +72,11 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, held=(), title=None):
             found = _train(folder, about, step, batches, measure, title or about["recipe"])
     train.set_training(step, False)
     return Run(step.best, step, pd.DataFrame(found["history"]), found["about"])
+
+
+def folder_of(about):
+    """Where a run lies."""
+    return cache_root() / "runs" / f"{about['recipe']}-{about['key']}"
 
 
 def arguments(recipe, tensors, settings):
@@ -134,6 +140,46 @@ def _bare(text):
             if isinstance(getattr(body[0].value, "value", None), str):
                 node.body = body[1:] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+class Measured(NamedTuple):
+    """values: a tensor, a row a picture. seconds: what it took, also when it was opened."""
+
+    values: torch.Tensor
+    seconds: float
+
+
+def measured(run, function, tensors, settings, part=1000, title="measuring"):
+    """function(run.model, *tensors, **settings), a row a picture, kept beside the run.
+
+    For what takes minutes. It is computed `part` pictures at a time, each with its own seed and
+    kept at once, so that a kill loses one part at most. The key is made of the function's source,
+    the settings, the data and the run. Pictures reach the function as floats in [0, 1].
+    """
+    settings = arguments(function, [run.model, *tensors], settings)
+    about = [source_digest(function), data.digest(*tensors), settings, part,
+             file_digest(folder_of(run.about) / "weights.safetensors")]  # fmt: skip
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+    found = []
+    for i in tqdm(range(0, len(tensors[0]), part), desc=title, unit="part", leave=False):
+        path = folder_of(run.about) / f"{function.__name__}-{key}" / f"{i}.safetensors"
+        try:
+            found.append(read_tree(path))
+        except (OSError, ValueError, SafetensorError):  # not there yet, or damaged
+            found.append(
+                _measure(run.model, function, [t[i : i + part] for t in tensors], settings, i)
+            )
+            write_tree(path, found[-1])
+    return Measured(torch.cat([f["values"] for f in found]), sum(f["seconds"] for f in found))
+
+
+def _measure(model, function, tensors, settings, seed):
+    begun = time.perf_counter()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        floats = [data.pixels(t) if t.dtype == torch.uint8 else t for t in tensors]
+        values = function(model, *floats, **settings)
+    return {"values": values.cpu(), "seconds": time.perf_counter() - begun}
 
 
 # ---- a kept run on disk -------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import papermill as pm
 POINTS = {
     "01": {"1.1": 2, "1.2": 0.5, "1.3": 1, "1.4": 0.5, "1.5": 0.5, "1.6": 0},
     "02": {"2.1": 1, "2.2": 1, "2.3": 1, "2.4": 1, "2.5": 1, "2.6": 1, "2.7": 0},
+    "03": {f"3.{i}": 0 for i in range(1, 7)},
+    "04": {f"4.{i}": 0 for i in range(1, 9)},
 }
 CELL_ID = re.compile(r"[a-z][a-z0-9-]*")
 HEADING = re.compile(r"^## Question (\d+)\.(\d+) · \S", re.MULTILINE)
