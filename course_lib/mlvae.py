@@ -98,10 +98,10 @@ def seed_loss(model, x, group, std=0.1, sigma=0.5**0.5, detached=True):
             "style_kl": style_kl, "class_kl": class_kl}  # fmt: skip
 
 
-def recipe(x, group, style_dim=10, class_dim=10, hidden=500, lr=1e-3, batch=256, seed=0):
-    """Train the mended model with Adam."""
+def recipe(x, group, style_dim=10, class_dim=10, hidden=500, epochs=0, lr=1e-3, batch=256, seed=0):
+    """Train the mended model with Adam; with epochs > 0 the rate falls to 0 over them."""
     model = MLVAE(style_dim, class_dim, hidden, tuple(x.shape[1:]), count_groups(x, group))
-    return descend(model.to(x.device), x, group, loss, lr, batch, seed)
+    return descend(model.to(x.device), x, group, loss, lr, batch, seed, epochs)
 
 
 def seed_recipe(x, group, std=0.1, detached=True, lr=1e-3, batch=256, seed=0):
