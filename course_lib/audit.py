@@ -32,12 +32,16 @@ def audit(step, x, group, least_usage=1.0, least_kl=0.1):
     """Examine a training step (train.Descend) on pictures (B, C, H, W) in [0, 1] with groups (B,).
 
     The step is tried on a copy: the model is left as it was. usage and KL below the given nats are
-    faults, as is a head without a gradient.
+    faults, as is a head without a gradient or outside the optimiser. Give a batch of the size that
+    it trains with: a group's KL grows with the pictures that it has.
     """
     found, spent = usage(step.best, x, group), class_kl(step.best, x, group)
     gradients = gradient_norms(step, x, group)
     faults = [
         f"{name} is never trained: its gradient is zero" for name, g in gradients.items() if g == 0
+    ]
+    faults += [
+        f"{name} is never trained: the optimiser does not hold it" for name in left_out(step)
     ]
     if spent < least_kl:
         faults.append(f"the class code has collapsed: {spent:.4f} nats a group")
@@ -53,6 +57,13 @@ def gradient_norms(step, x, group):
     step.optimizer.zero_grad(set_to_none=True)
     step(x, group)
     return {name: _norm(head) for name, head in step.model.heads.items()}
+
+
+def left_out(step):
+    """The heads with a parameter that the step's optimiser does not hold, [name]."""
+    held = {id(p) for group in step.optimizer.param_groups for p in group["params"]}
+    heads = step.model.heads.items()
+    return [name for name, head in heads if not {id(p) for p in head.parameters()} <= held]
 
 
 def _norm(module):
@@ -153,7 +164,7 @@ def codes(model, x):
     )
 
 
-def draw(mu, logvar, y, evidence, std, n_groups=10):
+def draw(mu, logvar, y, evidence, std, n_groups):
     """The seed's embeddings of a batch, (B, D).
 
     With evidence: the product over the batch's pictures *of the same true label*, and one draw of
@@ -173,25 +184,25 @@ def classifier_recipe(mu, logvar, y, evidence=False, std=1.0, lr=1e-4, batch=128
         nn.Linear(256, 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
         nn.Linear(256, n_groups),
     ).to(mu.device)  # fmt: skip
-    loss = partial(classifier_loss, evidence=evidence, std=std)
+    loss = partial(classifier_loss, evidence=evidence, std=std, n_groups=n_groups)
     return train.Descend(model, loss, train.adam(model, lr)), Batches(
         mu, logvar, y, size=batch, seed=seed
     )
 
 
-def classifier_loss(model, mu, logvar, y, evidence=False, std=1.0):
+def classifier_loss(model, mu, logvar, y, evidence=False, std=1.0, n_groups=10):
     """Cross-entropy of sampled codes, nats."""
-    return {"loss": F.cross_entropy(model(draw(mu, logvar, y, evidence, std)), y)}
+    return {"loss": F.cross_entropy(model(draw(mu, logvar, y, evidence, std, n_groups)), y)}
 
 
 @torch.no_grad()
 def seed_accuracy(classifier, mu, logvar, y, evidence, std, batch=128, seed=0):
     """The seed's score: whole shuffled batches, batch norm left in training mode, labels pooled."""
-    classifier = copy.deepcopy(classifier).train()
+    classifier, n_groups = copy.deepcopy(classifier).train(), int(y.max()) + 1
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         hits = [
-            (classifier(draw(m, v, t, evidence, std)).argmax(1) == t).float().mean()
+            (classifier(draw(m, v, t, evidence, std, n_groups)).argmax(1) == t).float().mean()
             for m, v, t in Batches(mu, logvar, y, size=batch, seed=seed).epoch(0)
         ]
     return float(torch.stack(hits).mean())

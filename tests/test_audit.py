@@ -282,3 +282,14 @@ def test_bad_groups_are_said(groups, said):
     for examine in (audit.audit, lambda s, *xy: audit.usage(model, *xy)):
         with pytest.raises(ValueError, match=said):
             examine(step, x, y)
+
+
+def test_a_head_that_the_optimiser_does_not_hold_is_flagged():
+    torch.manual_seed(0)
+    model = mlvae.MLVAE(hidden=32)
+    held = [p for n, p in model.named_parameters() if "class_mu" not in n]
+    step = train.Descend(model, mlvae.loss, torch.optim.Adam(held, 1e-3))
+    x, y = digits("test")
+    found = audit.audit(step, data.pixels(x[:50]), y[:50])
+    assert found.gradients["class_mu"] > 0
+    assert "class_mu is never trained: the optimiser does not hold it" in found.faults

@@ -101,3 +101,18 @@ def test_roc_shows_the_curve_and_chance():
     model, chance = axis.lines
     assert list(model.get_ydata()) == [0, 0.8, 1] and list(chance.get_ydata()) == [0, 1]
     assert axis.get_xlabel() == "false positive rate"
+
+
+def test_maps_draw_every_table_with_one_legend():
+    tables = {name: np.random.default_rng(0).normal(size=(30, 2)) for name in "abcd"}
+    figure = figures.maps(tables, np.arange(30) % 3, ["x", "y", "z"], columns=2)
+    assert [a.get_title() for a in figure.axes] == list("abcd")
+    assert len(figure.legends) == 1 and len(figure.legends[0].get_texts()) == 3
+
+
+def test_the_pad_shows_codes_cross_and_picture():
+    figure = figures.pad(torch.randn(9, 2), (0.5, -1.0), torch.rand(1, 1, 28, 28), "a 6")
+    plane, shown = figure.axes
+    assert plane.lines[0].get_xydata().shape == (9, 2)
+    assert plane.lines[1].get_xydata().tolist() == [[0.5, -1.0]]
+    assert shown.get_title() == "a 6" and len(shown.images) == 1

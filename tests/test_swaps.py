@@ -107,7 +107,7 @@ Y = torch.tensor([4, 1, 4, 4, 1, 9])
 def test_draw_with_evidence_pools_by_label_with_one_noise_a_label():
     mu, logvar = torch.randn(6, 3), torch.randn(6, 3)
     torch.manual_seed(7)
-    found = audit.draw(mu, logvar, Y, evidence=True, std=0.3)
+    found = audit.draw(mu, logvar, Y, evidence=True, std=0.3, n_groups=int(Y.max()) + 1)
     torch.manual_seed(7)
     noise = torch.randn(10, 3)
     for label in (1, 4, 9):
@@ -120,7 +120,9 @@ def test_draw_with_evidence_pools_by_label_with_one_noise_a_label():
 def test_draw_without_evidence_is_a_draw_a_picture_at_std_one():
     mu, logvar = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.5, -1.0]])
     y = torch.zeros(100_000).long()
-    found = audit.draw(mu.expand(100_000, 2), logvar.expand(100_000, 2), y, False, std=0.01)
+    found = audit.draw(
+        mu.expand(100_000, 2), logvar.expand(100_000, 2), y, False, std=0.01, n_groups=4
+    )
     torch.testing.assert_close(found.mean(0), mu[0], atol=0.02, rtol=0)
     torch.testing.assert_close(found.var(0).log(), logvar[0], atol=0.03, rtol=0)
 
@@ -182,7 +184,7 @@ def test_the_classifier_is_that_of_the_seed_and_learns(evidence):
     torch.manual_seed(3)
     found = step.loss(step.model, mu, logvar, y)["loss"]
     torch.manual_seed(3)
-    log_p = step.model(audit.draw(mu, logvar, y, evidence, 0.5)).log_softmax(1)
+    log_p = step.model(audit.draw(mu, logvar, y, evidence, 0.5, 10)).log_softmax(1)
     torch.testing.assert_close(found, -log_p[torch.arange(400), y].mean())
     history = train.fit(step, batches, 30, progress=False)
     assert history.loss.iloc[-1] < 0.9 * history.loss.iloc[0]
