@@ -176,11 +176,34 @@ def variants(title, model, loss, x, size, n):
     table(title, in_turn(contenders, n))
 
 
+def evidence(n=256, groups=10):
+    """The product of Gaussians of a batch: all groups at once against a loop over pictures."""
+    mu, logvar, group = torch.randn(n, 10), torch.randn(n, 10), torch.arange(n) % groups
+
+    def loop():
+        precision, weighted = torch.zeros(groups, 10), torch.zeros(groups, 10)
+        for m, v, g in zip(mu, logvar, group.tolist(), strict=True):
+            precision[g] += (-v).exp()
+            weighted[g] += m * (-v).exp()
+        return weighted / precision, -precision.log()
+
+    def repeat(function):
+        return lambda n: [function() for _ in range(n)]
+
+    def at_once():
+        return gaussian.product(mu, logvar, group, groups)
+
+    contenders = {"loop over pictures": repeat(loop), "all groups at once": repeat(at_once)}
+    title = f"evidence of {groups} groups, {n} pictures of 10 dimensions, CPU"
+    table(title, in_turn(contenders, 20))
+
+
 def main():
     torch.manual_seed(0)
     print(f"{device_name(DEVICE)}, torch {torch.__version__}, {ROUNDS} rounds in turn")
     digits = data.load("digits").x.repeat(5, 1, 1, 1)[:6000]
     photos = data.load("photos", "train", 1280).x
+    evidence()
     feeding("VAE 784-512-256-2, batch 100, digits", DenseVAE(), dense_loss, digits, 100, 1)
     feeding("convolutional VAE, 64x64, batch 64, photos", vae.VAE(), vae.loss, photos, 64, 1, 3)
     variants("VAE 784-512-256-2, the bare step", DenseVAE(), dense_loss, digits, 100, 60)
