@@ -38,14 +38,16 @@ def audit(step, x, group, least_usage=1.0, least_kl=0.1):
     found, spent = usage(step.best, x, group), class_kl(step.best, x, group)
     gradients = gradient_norms(step, x, group)
     faults = [
-        f"{name} is never trained: its gradient is zero" for name, g in gradients.items() if g == 0
+        f"{name} is never trained: its gradient is zero"
+        for name, g in gradients.items()
+        if not g > 0
     ]
     faults += [
         f"{name} is never trained: the optimiser does not hold it" for name in left_out(step)
     ]
-    if spent < least_kl:
+    if not spent >= least_kl:  # so that a NaN is a fault too
         faults.append(f"the class code has collapsed: {spent:.4f} nats a group")
-    if found < least_usage:
+    if not found >= least_usage:
         faults.append(f"the decoder ignores the class code: a wrong one costs {found:.3f} nats")
     return Audit(gradients, spent, found, faults)
 
@@ -53,6 +55,7 @@ def audit(step, x, group, least_usage=1.0, least_kl=0.1):
 def gradient_norms(step, x, group):
     """The gradient's norm on every head after one update of a copy of the step, {name: norm}."""
     step = copy.deepcopy(step)
+    step.schedule = None  # a finished schedule has no further step to take
     train.set_training(step, True)
     step.optimizer.zero_grad(set_to_none=True)
     step(x, group)

@@ -22,7 +22,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_NOTE = (
     '<p class="widget-note">Explorer: open the notebook (<code>make lab</code>) to move the '
-    "sliders. The figure above shows its starting point.</p>"
+    "sliders. The figure kept beside it shows its starting point.</p>"
 )
 IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
 PROTOCOL = "data sha256 split n scale unit seed budget device seconds".split()

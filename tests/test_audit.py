@@ -293,3 +293,19 @@ def test_a_head_that_the_optimiser_does_not_hold_is_flagged():
     found = audit.audit(step, data.pixels(x[:50]), y[:50])
     assert found.gradients["class_mu"] > 0
     assert "class_mu is never trained: the optimiser does not hold it" in found.faults
+
+
+def test_a_model_of_nan_and_a_finished_schedule():
+    torch.manual_seed(0)
+    model = mlvae.MLVAE(hidden=32)
+    optimizer = train.adam(model, 1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=2)
+    step = train.Descend(model, mlvae.loss, optimizer, schedule=schedule)
+    x, y = digits("test")
+    batch = data.pixels(x[:50]), y[:50]
+    for _ in range(2):
+        step(*batch)
+    assert min(audit.gradient_norms(step, *batch).values()) > 0  # a third step would be refused
+    with torch.no_grad():
+        model.heads["class_mu"].weight.fill_(float("nan"))
+    assert len(audit.audit(step, *batch).faults) >= 3
