@@ -13,14 +13,17 @@ from course_lib import gaussian
 
 def log_weights(model, x, c, n_samples):
     """log [p(x, z|c) / q(z|x, c)] at n_samples draws z ~ q(z|x, c), shape (B, n_samples)."""
-    n = len(x)
-    mu, logvar, prior_mu, prior_logvar = (
-        t.repeat_interleave(n_samples, 0) for t in (*model.encode(x, c), *model.prior(c))
+    return _weights(model, x, c, (*model.encode(x, c), *model.prior(c)), n_samples)
+
+
+def _weights(model, x, c, gaussians, n_samples):
+    """log_weights, given mu and logvar of q(z|x, c) and of p(z|c)."""
+    x_each, c_each, mu, logvar, prior_mu, prior_logvar = (
+        t.repeat_interleave(n_samples, 0) for t in (x, c, *gaussians)
     )
     z = gaussian.sample(mu, logvar)
-    fit = model.log_px(x.repeat_interleave(n_samples, 0), z, c.repeat_interleave(n_samples, 0))
     gap = gaussian.log_prob(z, prior_mu, prior_logvar) - gaussian.log_prob(z, mu, logvar)
-    return (fit + gap).view(n, n_samples)
+    return (model.log_px(x_each, z, c_each) + gap).view(len(x), n_samples)
 
 
 @torch.no_grad()
@@ -45,7 +48,8 @@ def _blocks(model, x, c, n_samples, reduce):
     for part, given in zip(x.split(rows // 10), c.split(rows // 10), strict=True):
         each = max(1, rows // len(part))
         sizes = [each] * (n_samples // each) + [n_samples % each] * (n_samples % each > 0)
-        blocks = [reduce(log_weights(model, part, given, size), 1) for size in sizes]
+        both = *model.encode(part, given), *model.prior(given)  # once, for all blocks
+        blocks = [reduce(_weights(model, part, given, both, size), 1) for size in sizes]
         found.append(reduce(torch.stack(blocks, 1), 1))
     return torch.cat(found)
 
