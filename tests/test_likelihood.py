@@ -161,13 +161,13 @@ def test_any_number_of_pictures_and_draws(n, n_samples):
 @pytest.mark.parametrize(("n", "n_samples"), [(1, 1203), (60, 25)])
 def test_exactly_as_many_draws_as_asked_for(n, n_samples, monkeypatch):
     drawn = []
-    weigh = likelihood.log_weights
+    weigh = likelihood._weights
 
-    def count(model, x, c, n_samples):
+    def count(model, x, c, gaussians, n_samples):
         drawn.append(len(x) * n_samples)
-        return weigh(model, x, c, n_samples)
+        return weigh(model, x, c, gaussians, n_samples)
 
-    monkeypatch.setattr(likelihood, "log_weights", count)
+    monkeypatch.setattr(likelihood, "_weights", count)
     likelihood.log_likelihood(*oracle(False, n), n_samples)
     assert sum(drawn) == n * n_samples and max(drawn) <= 500
 
