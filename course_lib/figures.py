@@ -157,12 +157,12 @@ def pad(points, at, picture, title):
     """A plane of two latent dimensions, codes (N, 2) as dots, `at` as a cross; and a picture."""
     figure = Figure(figsize=(6.2, 3.3))
     plane = figure.add_axes((0.09, 0.15, 0.42, 0.76))  # by hand, for speed, as in image_grid
-    plane.plot(*np.asarray(points.cpu()).T, ".", markersize=3, color=COLOURS[0], alpha=0.5)
+    plane.plot(*points.cpu().numpy().T, ".", markersize=3, color=COLOURS[0], alpha=0.5)
     plane.plot(*at, "+", markersize=18, markeredgewidth=2.5, color=COLOURS[1])
     plane.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z1 (no unit)", ylabel="z2 (no unit)")
     plane.grid(alpha=0.25)
     shown = figure.add_axes((0.57, 0.1, 0.41, 0.78))
-    shown.imshow(picture.detach().cpu()[0, 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    shown.imshow(picture.detach().cpu()[0, 0].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     shown.set_title(title, fontsize=10)
     shown.set_axis_off()
     return figure
