@@ -162,7 +162,9 @@ def pad(points, at, picture, title):
     plane.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z1 (no unit)", ylabel="z2 (no unit)")
     plane.grid(alpha=0.25)
     shown = figure.add_axes((0.57, 0.1, 0.41, 0.78))
-    shown.imshow(picture.detach().cpu()[0, 0].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    shown.imshow(
+        picture.detach().cpu()[0, 0].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+    )
     shown.set_title(title, fontsize=10)
     shown.set_axis_off()
     return figure
