@@ -15,8 +15,6 @@ from torch import nn
 from course_lib import gaussian, train
 from course_lib.data import Batches, in_batches
 
-CODES = ("style_mu", "style_logvar", "class_mu", "class_logvar")
-
 
 class Audit(NamedTuple):
     """gradients: norm on each head after one step. class_kl: nats a group. usage: nats an image.
@@ -159,12 +157,11 @@ def one_code_each(member, n, n_evidence, generator):
 
 @torch.no_grad()
 def codes(model, x):
-    """{name: (N, D)} of the four heads, for pictures uint8 (N, C, H, W)."""
+    """{head: (N, D)}, style before class and mu before logvar, for pictures uint8 (N, C, H, W)."""
     both = in_batches(lambda p: torch.cat([t for pair in model.encode(p) for t in pair], 1), x)
     style_dim, class_dim = model.style_dim, model.class_dim
-    return dict(
-        zip(CODES, both.split([style_dim, style_dim, class_dim, class_dim], 1), strict=True)
-    )
+    parts = both.split([style_dim, style_dim, class_dim, class_dim], 1)
+    return dict(zip(model.heads, parts, strict=True))
 
 
 def draw(mu, logvar, y, evidence, std, n_groups):
@@ -176,7 +173,7 @@ def draw(mu, logvar, y, evidence, std, n_groups):
     if not evidence:
         return gaussian.sample(mu, logvar)
     mu, logvar = gaussian.product(mu, logvar, y, n_groups)
-    return (mu + std * (0.5 * logvar).exp() * torch.randn_like(mu))[y]
+    return gaussian.sample(mu, logvar, std)[y]
 
 
 def classifier_recipe(mu, logvar, y, evidence=False, std=1.0, lr=1e-4, batch=128, seed=0):

@@ -7,7 +7,7 @@ the VAE. Pixels are Bernoulli, so every term is in nats per image; p(z|c) is N(0
 import torch
 from torch import nn
 
-from course_lib import gaussian, train
+from course_lib import gaussian, nets, train
 from course_lib.data import Batches, pixels
 
 SIDE, N_PIXELS = 28, 784
@@ -75,17 +75,9 @@ def small(c_dim=10, z_dim=2):
 def large(c_dim=10, z_dim=32, width=512):
     """Batch norm, SiLU, as many units in each layer; the prior is learned where there is a c."""
     prior_net = nn.Linear(c_dim, 2 * z_dim) if c_dim else None
-    encoder = stack(N_PIXELS + c_dim, width, 2 * z_dim)
-    return CVAE(encoder, stack(z_dim + c_dim, width, N_PIXELS), z_dim, prior_net)
-
-
-def stack(in_dim, width, out_dim):
-    """Two hidden layers with batch norm."""
-    return nn.Sequential(
-        nn.Linear(in_dim, width), nn.BatchNorm1d(width), nn.SiLU(),
-        nn.Linear(width, width), nn.BatchNorm1d(width), nn.SiLU(),
-        nn.Linear(width, out_dim),
-    )  # fmt: skip
+    encoder = nets.stack(N_PIXELS + c_dim, width, 2 * z_dim)
+    decoder = nets.stack(z_dim + c_dim, width, N_PIXELS)
+    return CVAE(encoder, decoder, z_dim, prior_net)
 
 
 def loss(model, x, c):
@@ -109,18 +101,9 @@ def recipe(x, c, z_dim=2, lr=1e-3, batch=100, seed=0):
 
 def large_recipe(x, c, epochs=50, z_dim=32, width=512, lr=2e-3, batch=128, ema=0.999, seed=0):
     """Binary pixels; the rate falls to 0 over `epochs` along a cosine; the weights are averaged."""
-    model, batches = (
-        large(c.shape[1], z_dim, width).to(x.device),
-        Batches(x, c, size=batch, seed=seed),
-    )
-    return annealed(model, binary_loss, lr, epochs * len(batches), ema), batches
-
-
-def annealed(model, objective, lr, n_steps, ema):
-    """Adam whose rate falls to 0 along a cosine; the weights that count are an average."""
-    optimizer = train.adam(model, lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
-    return train.Descend(model, objective, optimizer, ema=ema, schedule=schedule)
+    model = large(c.shape[1], z_dim, width).to(x.device)
+    batches = Batches(x, c, size=batch, seed=seed)
+    return train.annealed(model, binary_loss, lr, epochs * len(batches), ema), batches
 
 
 @torch.no_grad()

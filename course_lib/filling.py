@@ -7,7 +7,7 @@ per image. The baseline has no z: it guesses each missing pixel on its own.
 import torch
 from torch import nn
 
-from course_lib import cvae, gaussian
+from course_lib import cvae, gaussian, nets, train
 from course_lib.cvae import N_PIXELS, SIDE
 from course_lib.data import Batches
 
@@ -34,9 +34,9 @@ class Filler(cvae.CVAE):
     """A CVAE whose c is a part of the picture: only the missing pixels are modelled."""
 
     def __init__(self, z_dim=32, width=512):
-        encoder = cvae.stack(3 * N_PIXELS, width, 2 * z_dim)
-        decoder = cvae.stack(z_dim + 2 * N_PIXELS, width, N_PIXELS)
-        super().__init__(encoder, decoder, z_dim, cvae.stack(2 * N_PIXELS, width, 2 * z_dim))
+        encoder = nets.stack(3 * N_PIXELS, width, 2 * z_dim)
+        decoder = nets.stack(z_dim + 2 * N_PIXELS, width, N_PIXELS)
+        super().__init__(encoder, decoder, z_dim, nets.stack(2 * N_PIXELS, width, 2 * z_dim))
 
     def log_px(self, x, z, c):
         """log p(missing pixels|z, given pixels), (B,), nats."""
@@ -49,7 +49,7 @@ class Guess(nn.Module):
 
     def __init__(self, width=512):
         super().__init__()
-        self.net = cvae.stack(2 * N_PIXELS, width, N_PIXELS)
+        self.net = nets.stack(2 * N_PIXELS, width, N_PIXELS)
 
     def forward(self, c):
         return self.net(c).view(-1, 1, SIDE, SIDE)
@@ -97,10 +97,10 @@ def _some_quadrants(n, device):
 def recipe(x, epochs=30, z_dim=32, width=512, lr=2e-3, batch=128, ema=0.999, seed=0):
     """One model for all fourteen ways to give one to three quadrants."""
     model, batches = Filler(z_dim, width).to(x.device), Batches(x, size=batch, seed=seed)
-    return cvae.annealed(model, loss, lr, epochs * len(batches), ema), batches
+    return train.annealed(model, loss, lr, epochs * len(batches), ema), batches
 
 
 def guess_recipe(x, epochs=30, width=512, lr=2e-3, batch=128, ema=0.999, seed=0):
     """The baseline, trained alike."""
     model, batches = Guess(width).to(x.device), Batches(x, size=batch, seed=seed)
-    return cvae.annealed(model, guess_loss, lr, epochs * len(batches), ema), batches
+    return train.annealed(model, guess_loss, lr, epochs * len(batches), ema), batches

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 LOG_2PI = math.log(2 * math.pi)
 
 
-def sample(mu, logvar):
-    """z = mu + sigma * eps, eps ~ N(0, I): the reparameterised draw, the shape of mu."""
-    return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+def sample(mu, logvar, std=1.0):
+    """z = mu + sigma * eps, eps ~ N(0, std^2 I): the reparameterised draw, the shape of mu."""
+    return mu + std * (0.5 * logvar).exp() * torch.randn_like(mu)
 
 
 def kl_per_dim(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):

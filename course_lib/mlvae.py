@@ -76,11 +76,15 @@ def loss(model, x, group, sigma=0.5**0.5):
     style, member = model.encode(x)
     evidence = gaussian.product(*member, group, model.n_groups)
     x_hat = model.decode(gaussian.sample(*style), gaussian.sample(*evidence)[group])
-    recon = (gaussian.squared_error(x, x_hat) / (2 * sigma**2)).mean()
-    style_kl = gaussian.kl(*style).mean()
     class_kl = gaussian.kl(*evidence).sum() / len(x)  # an absent group is N(0, I) and costs 0
-    return {"loss": recon + style_kl + class_kl, "recon": recon,
-            "style_kl": style_kl, "class_kl": class_kl}  # fmt: skip
+    parts = terms(x, x_hat, style, class_kl, sigma)
+    return {"loss": sum(parts.values()), **parts}
+
+
+def terms(x, x_hat, style, class_kl, sigma):
+    """The named terms of every loss here, each a mean over pictures, in nats."""
+    recon = (gaussian.squared_error(x, x_hat) / (2 * sigma**2)).mean()
+    return {"recon": recon, "style_kl": gaussian.kl(*style).mean(), "class_kl": class_kl}
 
 
 def seed_loss(model, x, group, std=0.1, sigma=0.5**0.5, detached=True):
@@ -90,12 +94,10 @@ def seed_loss(model, x, group, std=0.1, sigma=0.5**0.5, detached=True):
     if detached:
         member = tuple(t.detach() for t in member)
     mu, logvar = gaussian.product(*member, group, model.n_groups)
-    code = mu + std * (0.5 * logvar).exp() * torch.randn_like(mu)
+    code = gaussian.sample(mu, logvar, std)
     x_hat = model.decode(gaussian.sample(*style), code[group])
-    recon = (gaussian.squared_error(x, x_hat) / (2 * sigma**2)).mean()
-    style_kl, class_kl = gaussian.kl(*style).mean(), gaussian.kl(mu, logvar)[group].mean()
-    return {"loss": recon + style_kl + class_kl, "recon": recon,
-            "style_kl": style_kl, "class_kl": class_kl}  # fmt: skip
+    parts = terms(x, x_hat, style, gaussian.kl(mu, logvar)[group].mean(), sigma)
+    return {"loss": sum(parts.values()), **parts}
 
 
 def recipe(x, group, style_dim=10, class_dim=10, hidden=500, epochs=0, lr=1e-3, batch=256, seed=0):
@@ -120,9 +122,7 @@ def count_groups(x, group):
 
 def descend(model, x, group, objective, lr, batch, seed, epochs=0):
     """Adam; with epochs > 0 the rate falls to 0 over them along a cosine."""
-    batches, optimizer = Batches(x, group, size=batch, seed=seed), train.adam(model, lr)
-    schedule = None
+    batches = Batches(x, group, size=batch, seed=seed)
     if epochs:
-        n_steps = epochs * len(batches)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
-    return train.Descend(model, objective, optimizer, schedule=schedule), batches
+        return train.annealed(model, objective, lr, epochs * len(batches)), batches
+    return train.Descend(model, objective, train.adam(model, lr)), batches

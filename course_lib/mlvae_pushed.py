@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_lib import gaussian, mlvae
+from course_lib import gaussian, mlvae, nets
 
 
 class Deep(mlvae.MLVAE):
@@ -21,22 +21,15 @@ class Deep(mlvae.MLVAE):
     def __init__(self, style_dim=10, class_dim=10, hidden=512, shape=(1, 28, 28), n_groups=10):
         super().__init__(style_dim, class_dim, hidden, shape, n_groups)
         n_pixels = shape[0] * shape[1] * shape[2]
-        self.trunk = nn.Sequential(nn.Flatten(), *_hidden(n_pixels, hidden))
+        self.trunk = nn.Sequential(nn.Flatten(), *nets.hidden(n_pixels, hidden))
         self.decoder = nn.Sequential(
-            *_hidden(style_dim + class_dim, hidden), nn.Linear(hidden, n_pixels),
+            *nets.hidden(style_dim + class_dim, hidden), nn.Linear(hidden, n_pixels),
             nn.Unflatten(1, shape),
         )  # fmt: skip
         self.adversary = nn.Sequential(
             nn.Linear(style_dim, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(),
             nn.Linear(256, n_groups),
         )  # fmt: skip
-
-
-def _hidden(in_dim, width):
-    return (
-        nn.Linear(in_dim, width), nn.BatchNorm1d(width), nn.SiLU(),
-        nn.Linear(width, width), nn.BatchNorm1d(width), nn.SiLU(),
-    )  # fmt: skip
 
 
 class Reversed(torch.autograd.Function):
@@ -68,9 +61,8 @@ def loss(model, x, group, one_shot=0.5, adversary=3.0, mmd=0.0, sigma=0.5**0.5):
         alone = gaussian.sample(*(t[other] for t in member))
         chosen = torch.rand(len(x), 1, device=x.device) < one_shot
         code = torch.where(chosen, alone, code)
-    terms = {"recon": (gaussian.squared_error(x, model.decode(z, code)) / (2 * sigma**2)).mean(),
-             "style_kl": gaussian.kl(*style).mean(),
-             "class_kl": gaussian.kl(*evidence).sum() / len(x)}  # fmt: skip
+    class_kl = gaussian.kl(*evidence).sum() / len(x)
+    terms = mlvae.terms(x, model.decode(z, code), style, class_kl, sigma)
     if adversary:
         guess = model.adversary(Reversed.apply(z, adversary))
         terms["adversary"] = F.cross_entropy(guess, group)
@@ -103,17 +95,9 @@ def group_distance(z, group, n_groups):
 
 
 def recipe(
-    x,
-    group,
-    epochs=40,
-    one_shot=0.5,
-    adversary=3.0,
-    mmd=0.0,
-    hidden=512,
-    lr=2e-3,
-    batch=256,
+    x, group, epochs=40, one_shot=0.5, adversary=3.0, mmd=0.0, hidden=512, lr=2e-3, batch=256,
     seed=0,
-):
+):  # fmt: skip
     """Train the deep net; the rate falls to 0 over `epochs` along a cosine."""
     model = Deep(hidden=hidden, shape=tuple(x.shape[1:]), n_groups=mlvae.count_groups(x, group))
     objective = partial(loss, one_shot=one_shot, adversary=adversary, mmd=mmd)

@@ -24,6 +24,19 @@ def fc_decoder(in_dim, hidden, shape):
     )  # fmt: skip
 
 
+def hidden(in_dim, width):
+    """Two hidden layers with batch norm, (B, in_dim) -> (B, width), to be put into a Sequential."""
+    return (
+        nn.Linear(in_dim, width), nn.BatchNorm1d(width), nn.SiLU(),
+        nn.Linear(width, width), nn.BatchNorm1d(width), nn.SiLU(),
+    )  # fmt: skip
+
+
+def stack(in_dim, width, out_dim):
+    """(B, in_dim) -> (B, out_dim) by way of two hidden layers."""
+    return nn.Sequential(*hidden(in_dim, width), nn.Linear(width, out_dim))
+
+
 def conv_encoder(channels, width, out_dim):
     """(B, channels, 64, 64) -> (B, out_dim).
 

@@ -30,9 +30,6 @@ from course_lib import data, train
 from course_lib.files import file_digest, read_tree, write_text, write_tree
 from data_scripts.common import cache_root
 
-# Of the loop and the reader only these decide weights; a new progress bar must retrain nothing.
-DECIDING = (train.Descend, train.adam, data.Batches, data.pixels)
-
 
 class Run(NamedTuple):
     """model: evaluation mode, on its device (the averaged weights where the recipe averages).
@@ -99,13 +96,14 @@ def source_digest(function):
     reached = {}
     _reach(Path(module.__file__), function.__name__, reached)
     texts = [reached[place] for place in sorted(reached)]
-    texts += [_bare(inspect.getsource(thing)) for thing in DECIDING]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def _reach(path, name, reached):
     """Into `reached`, {(module, name): code}: a definition of a file and all that it uses."""
-    defined, modules = _top_level(path)
+    defined, modules, names = _top_level(path)
+    if name in names:  # from course_lib.<module> import <name>
+        return _reach(path.with_name(f"{names[name]}.py"), name, reached)
     if name not in defined or (path.stem, name) in reached:
         return
     reached[path.stem, name] = _bare(ast.unparse(defined[name]))
@@ -119,16 +117,19 @@ def _reach(path, name, reached):
 
 @functools.cache
 def _top_level(path):
-    """A file's definitions by name, and the model files that it imports; DECIDING has the rest."""
-    defined, modules = {}, set()
+    """A file's definitions by name, the modules of course_lib that it imports, and {name: module}
+    of what it imports from one."""
+    defined, modules, names = {}, set(), {}
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             defined[node.name] = node
         elif isinstance(node, ast.Assign):
             defined |= {t.id: node for t in node.targets if isinstance(t, ast.Name)}
         elif isinstance(node, ast.ImportFrom) and node.module == "course_lib":
-            modules |= {alias.name for alias in node.names} - {"data", "train", "runs"}
-    return defined, modules
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("course_lib."):
+            names |= {a.name: node.module.removeprefix("course_lib.") for a in node.names}
+    return defined, modules, names
 
 
 def _bare(text):

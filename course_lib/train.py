@@ -61,6 +61,13 @@ def adam(model, lr, betas=(0.9, 0.999)):
     return torch.optim.Adam(model.parameters(), lr, betas=betas, fused=True)
 
 
+def annealed(model, loss, lr, n_steps, ema=0.0):
+    """Descend by Adam, its rate falling to 0 over n_steps along a cosine."""
+    optimizer = adam(model, lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
+    return Descend(model, loss, optimizer, ema=ema, schedule=schedule)
+
+
 def fit(step, batches, epochs, evaluate=None, checkpoint=None, title="training", progress=True):
     """Run `step` over `batches` for `epochs`; return the history, a DataFrame with a row an epoch.
 

@@ -112,7 +112,7 @@ def call(tmp_path, capsys):
     return call
 
 
-def refused(result, out, *words):
+def assert_refused(result, out, *words):
     """One line on stderr with all the words; no traceback; nothing in the output folder."""
     code, _, err = result
     assert code == 1

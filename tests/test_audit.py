@@ -140,13 +140,13 @@ class Linear(nn.Module):
     def __init__(self, v=1.0, w=2.0):
         super().__init__()
         self.v, self.w, self.n_groups = v, w, 3
-        self.heads = nn.ModuleDict({n: nn.Linear(1, 1, bias=False) for n in audit.CODES})
+        self.heads = nn.ModuleDict({n: nn.Linear(1, 1, bias=False) for n in mlvae.HEADS})
         with torch.no_grad():
             for i, head in enumerate(self.heads.values()):
                 head.weight.fill_(0.5 + 0.25 * i)
 
     def encode(self, x):
-        codes = [self.heads[n](x.flatten(1)) for n in audit.CODES]
+        codes = [self.heads[n](x.flatten(1)) for n in mlvae.HEADS]
         return tuple(codes[:2]), tuple(codes[2:])
 
     def evidence(self, x, group):

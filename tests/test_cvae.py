@@ -27,7 +27,7 @@ def normal(mu, logvar):
     return Independent(Normal(mu, (0.5 * logvar).exp()), 1)
 
 
-def close(terms, recon, kl):
+def assert_terms(terms, recon, kl):
     """The terms are these, and loss is their sum."""
     assert set(terms) == {"loss", "recon", "kl"} and all(t.ndim == 0 for t in terms.values())
     torch.testing.assert_close(terms["recon"], recon, rtol=1e-4, atol=0)
@@ -53,7 +53,7 @@ def test_loss_is_that_of_torch_distributions(x_kind):
     recon = -(x * p.log() + (1 - x) * (1 - p).log()).flatten(1).sum(1).mean()
     kl = kl_divergence(normal(mu, logvar), normal(mu_p, logvar_p)).mean()
     assert mu_p.abs().max() > 0.3 and logvar_p.abs().max() > 0.3 and mu_p.std(0).min() > 0.05
-    close(terms, recon, kl)
+    assert_terms(terms, recon, kl)
 
 
 def test_without_a_learned_prior_the_kl_is_from_the_standard_gaussian():
@@ -256,7 +256,7 @@ def test_filling_loss_is_that_of_torch_distributions():
     recon = bernoulli_nll_of_missing(drawn, mask, logits).mean()
     mu_p, logvar_p = model.prior_net(c).split(3, 1)
     kl = kl_divergence(normal(mu, logvar), normal(mu_p, logvar_p)).mean()
-    close(terms, recon, kl)
+    assert_terms(terms, recon, kl)
 
 
 def test_filling_is_bounded_by_its_likelihood():

@@ -66,7 +66,7 @@ def terms_by_hand(model, x, group, noise, std=1.0, sigma=SIGMA):
     return torch.stack(recon), style_kl.float(), {g: k.float() for g, k in class_kl.items()}
 
 
-def close(terms, recon, style_kl, class_kl):
+def assert_terms(terms, recon, style_kl, class_kl):
     expected = {"recon": recon, "style_kl": style_kl, "class_kl": class_kl}
     expected["loss"] = sum(expected.values())
     assert set(terms) == set(expected)
@@ -117,7 +117,7 @@ def test_loss_is_that_of_a_loop_over_groups(same_noise):
     model = small()
     recon, style_kl, class_kl = terms_by_hand(model, X, GROUP, same_noise)
     terms = mlvae.loss(model, X, GROUP, SIGMA)
-    close(terms, recon.mean(), style_kl.mean(), sum(class_kl.values()) / len(X))
+    assert_terms(terms, recon.mean(), style_kl.mean(), sum(class_kl.values()) / len(X))
 
 
 @pytest.mark.parametrize("detached", [True, False])
@@ -127,7 +127,7 @@ def test_seed_loss_is_that_of_a_loop_over_groups(std, detached, same_noise):
     recon, style_kl, class_kl = terms_by_hand(model, X, GROUP, same_noise, std)
     terms = mlvae.seed_loss(model, X, GROUP, std, SIGMA, detached)
     a_picture = torch.stack([class_kl[g] for g in GROUP.tolist()]).mean()
-    close(terms, recon.mean(), style_kl.mean(), a_picture)
+    assert_terms(terms, recon.mean(), style_kl.mean(), a_picture)
 
 
 def test_seed_loss_is_784_times_what_the_seed_prints(same_noise):
@@ -253,7 +253,7 @@ def test_one_picture_a_group_is_its_own_evidence(same_noise):
     assert torch.equal(logvar[group], model.encode(X)[1][1])
     recon, style_kl, class_kl = terms_by_hand(model, X, group, same_noise)
     terms = mlvae.loss(model, X, group, SIGMA)
-    close(terms, recon.mean(), style_kl.mean(), sum(class_kl.values()) / 8)
+    assert_terms(terms, recon.mean(), style_kl.mean(), sum(class_kl.values()) / 8)
 
 
 BAD = {

@@ -22,10 +22,10 @@ from PIL import Image
 from small_sets import (
     HALF,
     IMAGES,
+    assert_refused,
     NAMES,
     contents,
     idx_bytes,
-    refused,
     write_celeba,
     write_mnist,
     write_tree,
@@ -201,7 +201,7 @@ def test_mnist_download_with_another_hash(mnist, server, tmp_path, monkeypatch, 
     monkeypatch.setattr(prepare_mnist, "MIRRORS", (server,))
     code = prepare_mnist.main(["--out", str(tmp_path / "out")])
     name = "train-images-idx3-ubyte.gz"
-    refused((code, *capsys.readouterr()), tmp_path / "out", server + name, name, "by hand")
+    assert_refused((code, *capsys.readouterr()), tmp_path / "out", server + name, name, "by hand")
     assert not list((tmp_path / "cache").rglob("*.gz"))
 
 
@@ -227,7 +227,7 @@ def test_celeba_download_refused_says_how_to_place_the_files(tmp_path, monkeypat
     place = tmp_path / "cache" / "downloads" / "celeba"
     names = "img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"
     words = "Quota exceeded", prepare_celeba.PAGE, place, *names, "--source"
-    refused((code, *capsys.readouterr()), tmp_path / "out", *words)
+    assert_refused((code, *capsys.readouterr()), tmp_path / "out", *words)
     write_celeba(place)  # as the line says
     assert prepare_celeba.main(["--out", str(tmp_path / "out"), "--skip-checks"]) == 0
 
@@ -235,4 +235,4 @@ def test_celeba_download_refused_says_how_to_place_the_files(tmp_path, monkeypat
 def test_imagenet_without_a_source(tmp_path, capsys):
     code = prepare_imagenet.main(["--out", str(tmp_path / "out")])
     words = "--source", "COURSE_DATA", "--download imagenette", "image-net.org"
-    refused((code, *capsys.readouterr()), tmp_path / "out", *words)
+    assert_refused((code, *capsys.readouterr()), tmp_path / "out", *words)

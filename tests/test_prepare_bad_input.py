@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from small_sets import (
     IMAGES,
+    assert_refused,
     contents,
     picture,
-    refused,
     write_celeba,
     write_mnist,
     write_tree,
@@ -39,7 +39,9 @@ def test_wrong_hash(mnist, call, tmp_path):
     repack(path, lambda data: data[:-1] + bytes([(data[-1] + 1) % 10]))
     found = hashlib.md5(path.read_bytes()).hexdigest()
     expected = prepare_mnist.MD5[path.name]
-    refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", expected, found, "fetch it")
+    assert_refused(
+        call(prepare_mnist), tmp_path / "out", path, "wrong hash", expected, found, "fetch it"
+    )
 
 
 def test_wrong_hash_of_an_unpacked_file(call, tmp_path, monkeypatch):
@@ -48,7 +50,7 @@ def test_wrong_hash_of_an_unpacked_file(call, tmp_path, monkeypatch):
     path = tmp_path / "source" / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     found = hashlib.md5(path.read_bytes()).hexdigest()
-    refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", md5[path.name], found)
+    assert_refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", md5[path.name], found)
 
 
 def halve(path):
@@ -58,7 +60,9 @@ def halve(path):
 def test_truncated_gz(mnist, call, tmp_path):
     path = mnist.raw / "train-images-idx3-ubyte.gz"
     halve(path)
-    refused(call(prepare_mnist), tmp_path / "out", path, "truncated", "md5", "fetch it again")
+    assert_refused(
+        call(prepare_mnist), tmp_path / "out", path, "truncated", "md5", "fetch it again"
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_truncated_gz(mnist, call, tmp_path):
 def test_malformed_idx(mnist, call, tmp_path, change, what):
     path = mnist.raw / "train-images-idx3-ubyte.gz"
     repack(path, change)
-    refused(call(prepare_mnist), tmp_path / "out", path, what)
+    assert_refused(call(prepare_mnist), tmp_path / "out", path, what)
 
 
 def test_damaged_gz(mnist, call, tmp_path):
@@ -81,12 +85,14 @@ def test_damaged_gz(mnist, call, tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 255
     path.write_bytes(data)
-    refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", "damaged")
+    assert_refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", "damaged")
 
 
 def test_missing_file(mnist, call, tmp_path):
     (mnist.raw / "t10k-labels-idx1-ubyte.gz").unlink()
-    refused(call(prepare_mnist), tmp_path / "out", mnist.raw / "t10k-labels", "missing", "fetch it")
+    assert_refused(
+        call(prepare_mnist), tmp_path / "out", mnist.raw / "t10k-labels", "missing", "fetch it"
+    )
 
 
 BAD_PICTURES = {
@@ -108,7 +114,9 @@ WHERE = [
 def test_bad_picture(celeba, call, tmp_path, kind, number):
     (spoil, what), name = BAD_PICTURES[kind], f"{number:06d}.jpg"
     spoil(celeba / IMAGES / name)
-    refused(call(prepare_celeba), tmp_path / "out", celeba / IMAGES / name, what, "--skip-bad")
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", celeba / IMAGES / name, what, "--skip-bad"
+    )
 
 
 def test_skip_bad_leaves_out_and_lists(celeba, call, tmp_path):
@@ -132,12 +140,12 @@ def test_skip_bad_leaves_out_and_lists(celeba, call, tmp_path):
 
 def test_nothing_left(celeba, call, tmp_path):
     (celeba / IMAGES / "000014.jpg").write_bytes(b"")  # the only one of the test split
-    refused(call(prepare_celeba, "--skip-bad"), tmp_path / "out", "no picture left", "test")
+    assert_refused(call(prepare_celeba, "--skip-bad"), tmp_path / "out", "no picture left", "test")
 
 
 def test_no_picture_of_a_known_size(call, tmp_path):
     write_celeba(tmp_path / "source", size=(100, 100))
-    refused(call(prepare_celeba), tmp_path / "out", "000001.jpg", "178x218 or 89x109")
+    assert_refused(call(prepare_celeba), tmp_path / "out", "000001.jpg", "178x218 or 89x109")
 
 
 def edit(path, change):
@@ -153,7 +161,9 @@ def test_attribute_row_missing(celeba, call, tmp_path):
 
     edit(celeba / "list_attr_celeba.txt", drop)
     missing = celeba / IMAGES / "000005.jpg"
-    refused(call(prepare_celeba), tmp_path / "out", missing, "no attribute row", "--skip-bad")
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", missing, "no attribute row", "--skip-bad"
+    )
     assert call(prepare_celeba, "--skip-bad")[0] == 0
     assert len(np.load(tmp_path / "out" / "train_x.npy")) == 12
 
@@ -162,20 +172,20 @@ def test_attribute_row_missing(celeba, call, tmp_path):
 def test_malformed_attribute_line(celeba, call, tmp_path, line):
     path = celeba / "list_attr_celeba.txt"
     edit(path, lambda lines: lines.__setitem__(4, line + "\n"))
-    refused(call(prepare_celeba), tmp_path / "out", path, "line 5", "malformed", "fetch")
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "line 5", "malformed", "fetch")
 
 
 @pytest.mark.parametrize("text", ["", "14", "14\n", "\xff\n\xfe"])
 def test_attribute_list_that_is_none(celeba, call, tmp_path, text):
     path = celeba / "list_attr_celeba.txt"
     path.write_bytes(text.encode("latin1"))
-    refused(call(prepare_celeba), tmp_path / "out", path, "fetch it again")
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "fetch it again")
 
 
 def test_attribute_list_cut_short(celeba, call, tmp_path):
     path = celeba / "list_attr_celeba.txt"
     edit(path, lambda lines: lines.pop())
-    refused(
+    assert_refused(
         call(prepare_celeba), tmp_path / "out", path, "announces 14", "13 rows", "fetch it again"
     )
 
@@ -189,62 +199,66 @@ def test_lists_need_the_publishers_md5(tmp_path, capsys, monkeypatch, name):
         monkeypatch.setitem(prepare_celeba.MD5, other, common.md5_of(source / other))
     code = prepare_celeba.main(["--source", str(source), "--out", str(out)])
     words = source / name, "wrong hash", prepare_celeba.MD5[name], found, "--skip-checks"
-    refused((code, *capsys.readouterr()), out, *words)
+    assert_refused((code, *capsys.readouterr()), out, *words)
 
 
 def test_list_missing(celeba, call, tmp_path):
     (celeba / "list_attr_celeba.txt").unlink()
     path = celeba / "list_attr_celeba.txt"
-    refused(call(prepare_celeba), tmp_path / "out", path, "missing", prepare_celeba.PAGE)
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "missing", prepare_celeba.PAGE)
 
 
 def test_bad_partition(call, tmp_path):
     write_celeba(tmp_path / "source", n=4, partition="0032")
     path = tmp_path / "source" / "list_eval_partition.txt"
-    refused(call(prepare_celeba), tmp_path / "out", path, "line 3", "malformed")
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "line 3", "malformed")
     edit(path, lambda lines: lines.pop(2))
-    refused(call(prepare_celeba), tmp_path / "out", "000003.jpg", "no row in list_eval_partition")
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", "000003.jpg", "no row in list_eval_partition"
+    )
 
 
 @pytest.mark.parametrize("script", [prepare_mnist, prepare_celeba, prepare_imagenet])
 def test_no_folder_and_empty_folder(script, call, tmp_path):
     source, out = tmp_path / "source", tmp_path / "out"
-    refused(call(script), out, source, "no such folder", "--source")
+    assert_refused(call(script), out, source, "no such folder", "--source")
     source.mkdir()
-    refused(call(script), out, source, "is empty", "--source")
+    assert_refused(call(script), out, source, "is empty", "--source")
     (source / "something").touch()
-    refused(call(script), out, source, "does not hold", "--source")
+    assert_refused(call(script), out, source, "does not hold", "--source")
 
 
 def test_empty_folders_inside(call, tmp_path):
     out = tmp_path / "out"
     for folder in (IMAGES, "train"):
         (tmp_path / "source" / folder).mkdir(parents=True)
-    refused(call(prepare_celeba), out, IMAGES, "is empty", "unpack img_align_celeba.zip")
-    refused(call(prepare_imagenet), out, tmp_path / "source" / "train", "is empty")
+    assert_refused(call(prepare_celeba), out, IMAGES, "is empty", "unpack img_align_celeba.zip")
+    assert_refused(call(prepare_imagenet), out, tmp_path / "source" / "train", "is empty")
     (tmp_path / "source" / "train" / "n01440764").mkdir()
-    refused(call(prepare_imagenet), out, "n01440764", "is empty", "remove the folder")
+    assert_refused(call(prepare_imagenet), out, "n01440764", "is empty", "remove the folder")
 
 
 def test_bad_tree(call, tmp_path):
     tree, out = write_tree(tmp_path / "source"), tmp_path / "out"
     bad = tree / "val" / "n01440764" / "n01440764_1.JPEG"
     halve(bad)
-    refused(call(prepare_imagenet), out, bad, "cannot be decoded", "--skip-bad")
+    assert_refused(call(prepare_imagenet), out, bad, "cannot be decoded", "--skip-bad")
     _, text, _ = call(prepare_imagenet, "--skip-bad")
     assert "left out: 1" in text and "val/n01440764/n01440764_1.JPEG" in text
     shutil.rmtree(out)
     (tree / "train" / "n02102040").rename(tree / "train" / "n99")
-    refused(call(prepare_imagenet), out, tree / "val" / "n02102040", "no such class")
+    assert_refused(call(prepare_imagenet), out, tree / "val" / "n02102040", "no such class")
     shutil.rmtree(tree)
     write_tree(tree, train=4, val=0)
-    refused(call(prepare_imagenet), out, tree, "at least 10")
+    assert_refused(call(prepare_imagenet), out, tree, "at least 10")
 
 
 def test_disk_full_before(celeba, call, tmp_path, monkeypatch):
     usage = types.SimpleNamespace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
-    refused(call(prepare_celeba), tmp_path / "out", tmp_path / "out", "disk is full", "--out")
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", tmp_path / "out", "disk is full", "--out"
+    )
 
 
 class FullDisk:
@@ -271,7 +285,7 @@ class FullDisk:
 def test_disk_full_during(celeba, call, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "open", FullDisk, raising=False)
     part = tmp_path / "out" / "train_x.npy.part"
-    refused(call(prepare_celeba), tmp_path / "out", part, "disk is full", "free some space")
+    assert_refused(call(prepare_celeba), tmp_path / "out", part, "disk is full", "free some space")
 
 
 @pytest.fixture
@@ -300,7 +314,9 @@ def test_no_permission(as_nobody, capsys, locked):
     code = prepare_celeba.main(options)
     become_nobody(False)
     where = "out" if locked == "." else locked
-    refused((code, *capsys.readouterr()), folder / "out", folder / where, "no permission", "rights")
+    assert_refused(
+        (code, *capsys.readouterr()), folder / "out", folder / where, "no permission", "rights"
+    )
 
 
 def test_another_run_is_writing(celeba, call, tmp_path):
@@ -318,4 +334,6 @@ def test_another_run_is_writing(celeba, call, tmp_path):
 def test_as_a_command(script, tmp_path):
     command = [sys.executable, "-m", f"data_scripts.prepare_{script}", "--source", "nowhere"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    refused((done.returncode, done.stdout, done.stderr), tmp_path / "out", "nowhere", "--source")
+    assert_refused(
+        (done.returncode, done.stdout, done.stderr), tmp_path / "out", "nowhere", "--source"
+    )
