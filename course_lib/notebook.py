@@ -67,8 +67,9 @@ def protocol(about, trained=None, unit="", scale="[0, 1]", seed=0, **more):
     known = {name: run.about for name, run in several.items()}
     budgets = []
     for name, a in known.items():
-        batch = a["settings"].get("batch")
-        budgets += [f"{name} {a['epochs']} epochs, {a['steps']} steps of {batch} images".strip()]
+        how = a["settings"]
+        budget = f"{name} {a['epochs']} epochs, {a['steps']} steps of {how.get('batch')} images"
+        budgets += [f"{budget}, rate {how['lr']:g}".strip() if "lr" in how else budget.strip()]
     return dict(about) | {
         "scale": scale, "unit": unit,
         "seed": ", ".join({str(a["settings"].get("seed", 0)): 0 for a in known.values()}) or seed,

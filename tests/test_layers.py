@@ -12,9 +12,9 @@ LAYERS = [
     {"gaussian", "nets", "files"},
     {"data"},
     {"train"},
-    {"runs", "judge", "metrics", "figures", "likelihood"},
-    {"anomalies", "audit", "ae", "vae", "cvae", "mlvae"},  # a family never uses another family
-    {"filling", "mlvae_pushed"},  # what is built on one family
+    {"runs", "judge", "metrics", "figures", "likelihood", "duel"},
+    {"anomalies", "audit", "ae", "vae", "cvae", "mlvae", "gan"},  # a family never uses another family
+    {"filling", "mlvae_pushed", "gan_seed", "acgan", "infogan"},  # what is built on one family
     {"notebook"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,49 @@
+"""ACGAN: a GAN that draws what it is asked for.   Odena, Olah & Shlens, 2017.
+
+What is asked for, c, is a row of 0/1 attributes. The critic also learns to read them, from *real*
+pictures alone: early on, what a drawn picture shows is not what was asked for. The generator's loss
+gains the cross-entropy with which the critic reads c off its pictures.
+"""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from course_lib import duel, gan
+from course_lib.data import Batches
+
+
+def read(opinion, c):
+    """Cross-entropy of the attributes c (B, A) as the critic reads them, nats, summed over A."""
+    return F.binary_cross_entropy_with_logits(opinion.guess, c, reduction="none").sum(1).mean()
+
+
+def critic_loss(real, fake, c, weight=1.0):
+    """gan.hinge, and reading real pictures; c are their own attributes."""
+    terms, extra = gan.hinge(real, fake, c), weight * read(real, c)
+    with torch.no_grad():
+        told = read(fake, c)  # of drawn pictures, for the curves; nobody learns from it here
+    return terms | {"loss": terms["loss"] + extra, "read real": extra, "read fake": weight * told}
+
+
+def generator_loss(fake, c, weight=1.0):
+    """gan.hinge_generator, and being read as what was asked for."""
+    terms, extra = gan.hinge_generator(fake, c), weight * read(fake, c)
+    return terms | {"loss": terms["loss"] + extra, "asked for": extra}
+
+
+def labels(x, y):
+    """Draw what the batch's own pictures show: attributes then occur together as they really do."""
+    return y.float()
+
+
+def recipe(x, y, epochs=10, weight=0.5, z_dim=128, width=32, lr_g=2e-4, lr_c=4e-4, batch=64,
+           augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
+    """x uint8 (N, C, S, S) with S 32 or 64; y 0/1 attributes (N, A)."""
+    (channels, side), n = x.shape[1:3], y.shape[1]
+    players = gan.Generator(z_dim, n, width, side, channels), gan.Critic(n, width, side, channels)
+    losses = partial(critic_loss, weight=weight), partial(generator_loss, weight=weight)
+    batches = Batches(x, y, size=batch, seed=seed)
+    return duel.play(*players, losses, batches, epochs, lr_g, lr_c, ask=labels, augment=augment,
+                     ema=ema, bf16=bf16)  # fmt: skip

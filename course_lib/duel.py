@@ -1,0 +1,125 @@
+"""Two players, one step: the critic descends on its loss, then the generator on its own.
+
+Goodfellow et al., 2014, Algorithm 1, with one update of the critic. What a family decides, the two
+losses and what the drawn pictures should show, comes in as functions: see gan, acgan, infogan.
+"""
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from course_lib import train
+
+
+class Duel:
+    """One update of the critic and one of the generator: a step for train.fit.
+
+    losses: of the critic, (real, fake, c) -> terms, and of the generator, (fake, c) -> terms.
+    ask(x, *labels) -> c (B, c_dim): what the drawn pictures should show. augment: real and drawn
+    pictures alike are shifted before the critic sees them (Zhao et al. 2020). r1: weight of
+    ||d score / d x||^2 / 2 on real pictures (Mescheder, Geiger & Nowozin 2018). ema: decay of the
+    average of the generator's weights.
+    """
+
+    def __init__(self, generator, critic, losses, opt_g, opt_c, n_steps, ask=None, augment=False,
+                 r1=0.0, ema=0.995, bf16=False):  # fmt: skip
+        self.generator, self.critic, self.opt_g, self.opt_c = generator, critic, opt_g, opt_c
+        self.critic_loss, self.generator_loss = losses
+        self.ask, self.augment = ask or nothing, shifted if augment else (lambda x: x)
+        self.r1, self.bf16 = r1, bf16
+        device = next(generator.parameters()).device
+        mean = get_ema_multi_avg_fn(ema)
+        average = AveragedModel(generator, multi_avg_fn=mean, use_buffers=True)
+        self.parts = {"generator": generator, "critic": critic, "opt_g": opt_g, "opt_c": opt_c,
+                      "average": average, "trace": Trace(n_steps).to(device)}  # fmt: skip
+
+    def __call__(self, x, *labels):
+        """Algorithm 1 of the paper with one step of the critic; the terms, detached."""
+        c = self.ask(x, *labels)
+        z = torch.randn(len(x), self.generator.z_dim, device=x.device)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+            x_fake = self.generator(z, c)
+            critic = self._criticise(self.augment(x), self.augment(x_fake.detach()), c)
+        descend(self.opt_c, critic["loss"])
+
+        self.critic.requires_grad_(False)  # the generator's step must not move it
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+            generator = self.generator_loss(self.critic(self.augment(x_fake)), c)
+        descend(self.opt_g, generator["loss"])
+        self.critic.requires_grad_(True)
+
+        self.parts["average"].update_parameters(self.generator)
+        terms = {n: t.detach() for n, t in (critic | generator).items() if n != "loss"}
+        self.parts["trace"](terms)
+        return terms
+
+    def _criticise(self, x, x_fake, c):
+        """The critic's terms, and what it gets right."""
+        x = x.requires_grad_(self.r1 > 0)
+        real, fake = self.critic(x), self.critic(x_fake)
+        terms = self.critic_loss(real, fake, c)
+        if self.r1:
+            (slope,) = torch.autograd.grad(real.score.sum(), x, create_graph=True)
+            terms["r1"] = self.r1 / 2 * slope.square().flatten(1).sum(1).mean()
+            terms["loss"] = terms["loss"] + terms["r1"]
+        right = ((real.score > 0).float().mean() + (fake.score < 0).float().mean()) / 2
+        return terms | {"accuracy": right, "real score": real.score.mean(),
+                        "fake score": fake.score.mean()}  # fmt: skip
+
+    @property
+    def best(self):
+        """The generator to use: the averaged one."""
+        return self.parts["average"].module
+
+
+def descend(optimizer, loss):
+    """One update."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+def nothing(x, *labels):
+    """c without columns: a GAN draws what it likes."""
+    return x.new_zeros(len(x), 0)
+
+
+class Trace(nn.Module):
+    """What every single step of a Duel returned, kept with the weights and resumed with them."""
+
+    NAMES = ("on real", "on fake", "accuracy", "real score", "fake score", "generator")
+
+    def __init__(self, n_steps):
+        super().__init__()
+        self.register_buffer("values", torch.zeros(n_steps, len(self.NAMES)))
+        self.register_buffer("n", torch.zeros(1, dtype=torch.long))
+
+    def forward(self, terms):
+        """Write one step's terms down; no number leaves the device."""
+        row = torch.stack([terms[name].float() for name in self.NAMES])
+        self.values.index_copy_(0, self.n, row[None])
+        self.n += 1
+
+    def table(self):
+        """A DataFrame with a row a step."""
+        return pd.DataFrame(self.values[: int(self.n)].cpu().numpy(), columns=self.NAMES)
+
+
+def shifted(x, share=0.125):
+    """Each picture moved by up to an eighth of its side, its edge repeated, (B, C, H, W)."""
+    n, side = len(x), x.shape[-1]
+    reach = int(share * side)
+    dy, dx = torch.randint(-reach, reach + 1, (2, n, 1), device=x.device)
+    at = torch.arange(side, device=x.device)
+    rows, columns = (at + dy).clamp(0, side - 1), (at + dx).clamp(0, side - 1)
+    which = torch.arange(n, device=x.device)[:, None, None]
+    return x.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+
+def play(generator, critic, losses, batches, epochs, lr_g, lr_c, **how):
+    """A Duel with two rates (Heusel et al. 2017) on the batches' device, and the batches."""
+    device = batches.tensors[0].device
+    opt_g = train.adam(generator.to(device), lr_g, betas=(0.0, 0.99))
+    opt_c = train.adam(critic.to(device), lr_c, betas=(0.0, 0.99))
+    return Duel(generator, critic, losses, opt_g, opt_c, epochs * len(batches), **how), batches

@@ -1,0 +1,55 @@
+"""InfoGAN: codes that nobody labelled.   Chen et al., 2016.
+
+Half of the generator's input is a code c, one-hot, drawn at random. Both players gain one term: the
+cross-entropy with which the critic reads c off the *drawn* picture. It bounds the information that
+the picture holds on its code: I(c; G(z, c)) >= H(c) - cross-entropy (equations 4 and 5). The critic
+learns it with its whole trunk; a reading head on a trunk that never learns to read tells nothing.
+"""
+
+import math
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from course_lib import duel, gan
+from course_lib.data import Batches
+
+
+def read(opinion, c):
+    """Cross-entropy of the code c (B, K) one-hot as the critic reads it, nats."""
+    return F.cross_entropy(opinion.guess, c.argmax(1))
+
+
+def information(cross_entropy, n_codes):
+    """The bound on I(c; picture), nats, at most log n_codes, for equally likely codes."""
+    return math.log(n_codes) - cross_entropy
+
+
+def critic_loss(real, fake, c, weight=1.0):
+    """gan.hinge, and reading the code off drawn pictures."""
+    terms, extra = gan.hinge(real, fake, c), weight * read(fake, c)
+    return terms | {"loss": terms["loss"] + extra, "read code": extra}
+
+
+def generator_loss(fake, c, weight=1.0):
+    """gan.hinge_generator, and drawing so that the code can be read."""
+    terms, extra = gan.hinge_generator(fake, c), weight * read(fake, c)
+    return terms | {"loss": terms["loss"] + extra, "show code": extra}
+
+
+def random_codes(x, n_codes):
+    """One of n_codes for each picture, equally likely, one-hot (B, n_codes)."""
+    return F.one_hot(torch.randint(n_codes, (len(x),), device=x.device), n_codes).to(x)
+
+
+def recipe(x, epochs=10, n_codes=7, weight=1.0, z_dim=128, width=32, lr_g=2e-4, lr_c=4e-4, batch=64,
+           augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
+    """x uint8 (N, C, S, S) with S 32 or 64; no labels."""
+    channels, side = x.shape[1:3]
+    generator = gan.Generator(z_dim, n_codes, width, side, channels)
+    critic = gan.Critic(n_codes, width, side, channels)
+    losses = partial(critic_loss, weight=weight), partial(generator_loss, weight=weight)
+    batches, ask = Batches(x, size=batch, seed=seed), partial(random_codes, n_codes=n_codes)
+    return duel.play(generator, critic, losses, batches, epochs, lr_g, lr_c, ask=ask,
+                     augment=augment, ema=ema, bf16=bf16)  # fmt: skip

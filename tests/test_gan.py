@@ -1,0 +1,291 @@
+"""GAN, ACGAN, InfoGAN: losses by hand, who moves in which half of a step, what is remembered."""
+
+import math
+import os
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.distributions import Bernoulli, Categorical
+
+from course_lib import acgan, duel, gan, gan_seed, infogan, runs, train
+
+REAL = gan.Opinion(torch.tensor([2.0, 0.5, -1.0]), torch.tensor([[1.0, -2.0], [0.3, 0.7], [2, 1]]))
+FAKE = gan.Opinion(torch.tensor([-3.0, 0.4, 1.5]), torch.tensor([[0.2, -1], [-0.5, 2], [1, -0.1]]))
+ASKED = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+FAMILIES = [gan.recipe, acgan.recipe, infogan.recipe, gan_seed.recipe]
+
+
+def pictures(n=24, side=32):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8, generator=generator)
+
+
+def small(recipe, epochs=2, **how):
+    """A small duel and its batches."""
+    torch.manual_seed(0)
+    given = [pictures()]
+    if recipe is acgan.recipe:
+        given.append((torch.arange(24)[:, None] >> torch.arange(3) & 1).byte())
+    sizes = {"critic_width": 4} if recipe is gan_seed.recipe else {}
+    return recipe(*given, epochs=epochs, z_dim=5, width=4, batch=8, **sizes, **how)
+
+
+# ---- losses -------------------------------------------------------------------------------------
+
+
+def test_hinge_losses_by_hand():
+    terms = gan.hinge(REAL, FAKE, ASKED)
+    assert terms["on real"].item() == pytest.approx((0 + 0.5 + 2) / 3)
+    assert terms["on fake"].item() == pytest.approx((0 + 1.4 + 2.5) / 3)
+    assert terms["loss"].item() == pytest.approx((2.5 + 3.9) / 3)
+    assert gan.hinge_generator(FAKE, ASKED)["loss"].item() == pytest.approx((3 - 0.4 - 1.5) / 3)
+
+
+def test_logistic_losses_are_cross_entropies():
+    terms = gan.logistic(REAL, FAKE, ASKED)
+    real, fake = (Bernoulli(logits=o.score) for o in (REAL, FAKE))
+    one, zero = torch.ones(3), torch.zeros(3)
+    torch.testing.assert_close(terms["on real"], -real.log_prob(one).mean())
+    torch.testing.assert_close(terms["on fake"], -fake.log_prob(zero).mean())
+    torch.testing.assert_close(terms["loss"], terms["on real"] + terms["on fake"])
+    lone = gan.logistic_generator(FAKE, ASKED)
+    torch.testing.assert_close(lone["loss"], -fake.log_prob(one).mean())  # taken for real
+
+
+def test_acgan_adds_reading_of_real_pictures_to_the_critic_alone():
+    guess = FAKE.guess.clone().requires_grad_()
+    terms = acgan.critic_loss(REAL, FAKE._replace(guess=guess), ASKED, weight=0.7)
+    read = -Bernoulli(logits=REAL.guess).log_prob(ASKED).sum(1).mean()
+    torch.testing.assert_close(terms["read real"], 0.7 * read)
+    torch.testing.assert_close(terms["loss"], gan.hinge(REAL, FAKE, ASKED)["loss"] + 0.7 * read)
+    assert not terms["loss"].requires_grad  # nobody learns from how drawn pictures are read
+    terms = acgan.generator_loss(FAKE, ASKED, weight=0.7)
+    asked = -0.7 * Bernoulli(logits=FAKE.guess).log_prob(ASKED).sum(1).mean()
+    torch.testing.assert_close(terms["asked for"], asked)
+    torch.testing.assert_close(terms["loss"], terms["generator"] + asked)
+
+
+def test_infogan_adds_reading_of_drawn_pictures_to_both():
+    read = -Categorical(logits=FAKE.guess).log_prob(ASKED.argmax(1)).mean()
+    critic = infogan.critic_loss(REAL, FAKE, ASKED, weight=0.7)
+    generator = infogan.generator_loss(FAKE, ASKED, weight=0.7)
+    torch.testing.assert_close(critic["read code"], 0.7 * read)
+    torch.testing.assert_close(generator["show code"], 0.7 * read)
+    torch.testing.assert_close(critic["loss"], gan.hinge(REAL, FAKE, ASKED)["loss"] + 0.7 * read)
+    torch.testing.assert_close(generator["loss"], generator["generator"] + 0.7 * read)
+
+
+def test_the_information_bound_is_that_of_a_known_channel():
+    """A picture that shows its code with probability 0.8, else any other: I is known."""
+    p = torch.full((4, 4), 0.2 / 3) + torch.eye(4) * (0.8 - 0.2 / 3)
+    cross_entropy = -(p * p.log()).sum(1).mean()  # the reader knows the channel
+    exact = (p * (p / 0.25).log()).sum(1).mean()
+    assert infogan.information(cross_entropy, 4).item() == pytest.approx(exact.item())
+    assert infogan.information(math.log(4), 4) == pytest.approx(0)
+
+
+def test_random_codes_are_one_hot_and_equally_likely():
+    torch.manual_seed(0)
+    c = infogan.random_codes(torch.zeros(7000, 1), 7)
+    assert (c.sum(1) == 1).all() and c.dtype == torch.float32
+    assert ((c.mean(0) - 1 / 7).abs() < 0.02).all()
+
+
+# ---- the step -----------------------------------------------------------------------------------
+
+
+def changed(before, model):
+    return any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("recipe", FAMILIES)
+def test_each_half_of_a_step_moves_one_player(recipe, monkeypatch):
+    step, batches = small(recipe)
+    moved, players = [], {"critic": step.critic, "generator": step.generator}
+    whole = duel.descend
+
+    def watched(optimizer, loss):
+        before = {n: [p.clone() for p in m.parameters()] for n, m in players.items()}
+        whole(optimizer, loss)
+        moved.append({name: changed(before[name], m) for name, m in players.items()})
+
+    monkeypatch.setattr(duel, "descend", watched)
+    step(*next(iter(batches.epoch(0))))
+    assert moved == [{"critic": True, "generator": False}, {"critic": False, "generator": True}]
+    assert all(p.requires_grad for m in players.values() for p in m.parameters())
+
+
+@pytest.mark.parametrize("recipe", FAMILIES)
+def test_the_terms_of_every_step_are_kept(recipe):
+    step, batches = small(recipe)
+    train.set_training(step, True)
+    given = [step(*b) for e in range(2) for b in batches.epoch(e)]
+    trace = step.parts["trace"].table()
+    assert len(trace) == len(given) == 6
+    for name in duel.Trace.NAMES:
+        assert trace[name].tolist() == pytest.approx([float(t[name]) for t in given])
+
+
+@pytest.mark.parametrize("recipe", FAMILIES)
+def test_pictures_have_the_shape_and_range_of_pictures(recipe):
+    step, _ = small(recipe)
+    c = torch.zeros(6, getattr(step.generator, "c_dim", 0))
+    x = step.best.generate(c)
+    assert x.shape == (6, 3, 32, 32) and 0 <= x.min() < x.max() <= 1
+
+
+def test_the_critic_learns_to_tell_and_the_generator_to_please():
+    """Against a generator that stands still the critic wins; against it the generator then rises."""
+    step, batches = small(gan.recipe, epochs=40, lr_g=0.0, lr_c=2e-3, augment=False)
+    for e in range(15):
+        for batch in batches.epoch(e):
+            terms = step(*batch)
+    assert terms["accuracy"] > 0.9 and terms["real score"] > terms["fake score"] + 1
+    step.opt_c.param_groups[0]["lr"], step.opt_g.param_groups[0]["lr"] = 0.0, 2e-3
+    before = terms["fake score"]
+    for e in range(15):
+        for batch in batches.epoch(e):
+            terms = step(*batch)
+    assert terms["fake score"] > before + 0.5
+
+
+class Linear(nn.Module):
+    """A critic whose slope is known."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(3 * 32 * 32))
+
+    def forward(self, x):
+        score = x.flatten(1) @ self.w
+        return gan.Opinion(score, score.new_zeros(len(x), 0))
+
+
+def test_r1_of_a_linear_critic_is_its_squared_slope():
+    step, batches = small(gan.recipe, r1=3.0, augment=False)
+    step.critic = Linear()
+    (x,) = next(iter(batches.epoch(0)))
+    terms = step._criticise(x, x.clone(), step.ask(x))
+    w = step.critic.w
+    torch.testing.assert_close(terms["r1"], 1.5 * w.square().sum())
+    torch.testing.assert_close(terms["loss"], terms["on real"] + terms["on fake"] + terms["r1"])
+    terms["loss"].backward()
+    assert w.grad is not None and (w.grad - 3 * w).norm() < w.grad.norm()
+
+
+def test_the_kept_generator_is_an_average():
+    step, batches = small(gan.recipe, ema=0.6)
+    average = [p.clone() for p in step.generator.parameters()]  # the first update copies
+    for i, batch in enumerate(batches.epoch(0)):
+        step(*batch)
+        now = list(step.generator.parameters())
+        kept = 0.6 if i else 0.0
+        average = [kept * a + (1 - kept) * b for a, b in zip(average, now, strict=True)]
+    for mine, kept in zip(average, step.best.parameters(), strict=True):
+        torch.testing.assert_close(mine, kept)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10**6), st.sampled_from([8, 16]))
+def test_shifts_are_those_of_a_loop_over_pictures(seed, side):
+    torch.manual_seed(seed)
+    x = torch.rand(3, 2, side, side)
+    torch.manual_seed(seed)
+    moved = duel.shifted(x)
+    reach = side // 8
+    torch.manual_seed(seed)
+    dy, dx = torch.randint(-reach, reach + 1, (2, 3, 1))
+    for i in range(3):
+        for row in range(side):
+            for column in range(side):
+                r = min(max(row + int(dy[i]), 0), side - 1)
+                s = min(max(column + int(dx[i]), 0), side - 1)
+                assert torch.equal(moved[i, :, row, column], x[i, :, r, s])
+
+
+# ---- kept, broken, resumed ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", FAMILIES)
+@pytest.mark.parametrize("at", [2, 5])
+def test_a_broken_duel_ends_in_the_same_weights_and_trace(recipe, at, monkeypatch):
+    def run():
+        given = [pictures()] + [torch.ones(24, 3).byte()] * (recipe is acgan.recipe)
+        sizes = {"critic_width": 4} if recipe is gan_seed.recipe else {}
+        how = dict(epochs=2, z_dim=5, width=4, batch=8, seed=0) | sizes
+        return runs.kept(recipe, given, how, 2).step.parts
+
+    expected = {n: {k: v.clone() for k, v in p.state_dict().items()}
+                for n, p in run().items() if isinstance(p, nn.Module)}  # fmt: skip
+    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
+    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
+    calls, whole = [], duel.Duel.__call__
+
+    def breaking(self, *batch):
+        calls.append(1)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return whole(self, *batch)
+
+    monkeypatch.setattr(duel.Duel, "__call__", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    monkeypatch.setattr(duel.Duel, "__call__", whole)
+    found = run()
+    for name, state in expected.items():
+        for key, value in state.items():
+            assert torch.equal(found[name].state_dict()[key], value), f"{name}.{key}"
+
+
+@pytest.mark.parametrize("player", ["critic", "generator"])
+def test_a_nan_stops_with_the_name_of_a_term(player):
+    step, batches = small(gan.recipe)
+    with torch.no_grad():
+        list(getattr(step, player).parameters())[-1].fill_(float("nan"))
+    with pytest.raises(train.Diverged, match="the term 'on (real|fake)' is nan"):
+        train.fit(step, batches, epochs=1, progress=False)
+
+
+# ---- the seed's nets ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [32, 64])
+@pytest.mark.parametrize("kernels", [(9, 5), (8, 4)])
+@pytest.mark.parametrize("low", [-1, 0])
+def test_the_branches_meet_at_the_pictures_size(side, kernels, low):
+    model = gan_seed.Branches(6, 4, side, kernels=kernels, low=low)
+    x = model(torch.randn(3, 6), torch.zeros(3, 0))
+    assert x.shape == (3, 3, side, side) and 0 <= x.min() and x.max() <= 1
+    assert gan_seed.Critic(4, side, low=low)(x).score.shape == (3,)
+
+
+@pytest.mark.parametrize("low", [-1, 0])
+def test_both_players_of_the_seed_use_the_scale_that_low_says(low):
+    model, critic = gan_seed.Branches(6, 4, 32, low=low), gan_seed.Critic(4, 32, low=low)
+    seen = []
+    critic.net.register_forward_pre_hook(lambda net, args: seen.append(args[0]))
+    critic(torch.tensor([0.0, 0.5, 1.0]).view(3, 1, 1, 1).expand(3, 3, 32, 32))
+    assert [float(t[0, 0, 0]) for t in seen[0]] == [low, (1 + low) / 2, 1]
+    h = []
+    model.last.register_forward_hook(lambda net, args, out: h.append(out))
+    x = model(torch.randn(3, 6), torch.zeros(3, 0))
+    torch.testing.assert_close(x, (2 * h[0]).sigmoid() if low == -1 else h[0].sigmoid())
+
+
+@pytest.mark.parametrize("kernels", [(9, 5), (8, 4)])
+def test_overlap_counts_the_taps(kernels):
+    side, found = 32, gan_seed.overlap(kernels, 32)
+    expected = torch.zeros(side, side)
+    for kernel, stride in zip(kernels, (4, 2), strict=True):
+        line, margin = torch.zeros(side), (kernel - stride + 1) // 2
+        for i in range(side // stride):
+            for tap in range(kernel):
+                if 0 <= i * stride - margin + tap < side:
+                    line[i * stride - margin + tap] += 1
+        expected += line[:, None] * line[None] / kernel**2
+    torch.testing.assert_close(found, expected)
+    inner = found[8:24, 8:24]
+    assert (inner.max() - inner.min() < 1e-5) == (kernels == (8, 4))
