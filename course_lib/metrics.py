@@ -114,6 +114,38 @@ def sharpness(x):
     return torch.nn.functional.conv2d(grey, kernel).square().flatten(1).mean(1)
 
 
+def border(x, width=2):
+    """Mean brightness of the outer `width` pixels less that of the rest, each picture, (N,)."""
+    grey = x.mean(1)
+    inner = grey[:, width:-width, width:-width]
+    n_outer = grey[0].numel() - inner[0].numel()
+    rim = (grey.sum((1, 2)) - inner.sum((1, 2))) / n_outer
+    return rim - inner.mean((1, 2))
+
+
+# ---- curves -------------------------------------------------------------------------------------
+
+
+def lagged(cause, effect, lags, n_shifts=500, seed=0):
+    """Correlation of cause[t] with effect[t + lag], and how often chance does as well.
+
+    Chance: the cause turned round by a random number of steps, which keeps its own slow changes;
+    p is two-sided, for the largest of all lags. Two series of one length -> (len(lags),), p.
+    """
+    cause, effect = (np.asarray(s, float) for s in (cause, effect))
+    rng = np.random.default_rng(seed)
+    found = _correlations(cause, effect, lags)
+    far = rng.integers(max(lags) + 1, len(cause) - max(lags), n_shifts)
+    null = np.array([np.abs(_correlations(np.roll(cause, s), effect, lags)).max() for s in far])
+    return found, float((1 + (null >= np.abs(found).max()).sum()) / (1 + n_shifts))
+
+
+def _correlations(cause, effect, lags):
+    n = len(cause)
+    pairs = [(cause[max(0, -k) : n - max(0, k)], effect[max(0, k) : n + min(0, k)]) for k in lags]
+    return np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs])
+
+
 # ---- latent spaces ------------------------------------------------------------------------------
 
 

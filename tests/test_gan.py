@@ -138,7 +138,7 @@ def test_pictures_have_the_shape_and_range_of_pictures(recipe):
 
 
 def test_the_critic_learns_to_tell_and_the_generator_to_please():
-    """Against a generator that stands still the critic wins; against it the generator then rises."""
+    """A generator that stands still loses; then the critic stands still and it catches up."""
     step, batches = small(gan.recipe, epochs=40, lr_g=0.0, lr_c=2e-3, augment=False)
     for e in range(15):
         for batch in batches.epoch(e):

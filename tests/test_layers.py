@@ -12,8 +12,16 @@ LAYERS = [
     {"gaussian", "nets", "files"},
     {"data"},
     {"train"},
-    {"runs", "judge", "metrics", "figures", "likelihood", "duel"},
-    {"anomalies", "audit", "ae", "vae", "cvae", "mlvae", "gan"},  # a family never uses another family
+    {"runs", "judge", "metrics", "modes", "figures", "likelihood", "duel"},
+    {
+        "anomalies",
+        "audit",
+        "ae",
+        "vae",
+        "cvae",
+        "mlvae",
+        "gan",
+    },  # a family never uses another family
     {"filling", "mlvae_pushed", "gan_seed", "acgan", "infogan"},  # what is built on one family
     {"notebook"},
 ]

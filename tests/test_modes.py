@@ -1,0 +1,129 @@
+"""Coverage, collapse, the meaning of codes, lags and borders: against cases known by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import mutual_info_score
+
+from course_lib import metrics, modes
+
+
+def test_diversity_is_the_mean_distance_of_pairs():
+    x = torch.rand(7, 3, 16, 16)
+    small = torch.nn.functional.avg_pool2d(x, 2).flatten(1)
+    pairs = [(a - b).square().mean() for i, a in enumerate(small) for b in small[:i]]
+    assert modes.diversity(x) == pytest.approx(float(torch.stack(pairs).mean()), rel=1e-5)
+    assert modes.diversity(x[:1].expand(5, -1, -1, -1)) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_watch_compares_with_real_pictures_and_leaves_the_random_state():
+    class Fixed:
+        def generate(self, c):
+            torch.rand(1)
+            return real / 2
+
+    real = torch.rand(6, 3, 16, 16)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    assert modes.watch(Fixed(), torch.zeros(6, 0), real)["diversity"] == pytest.approx(0.25)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("values", "epoch"),
+    [
+        ([0.1, 0.5, 0.9], None),  # it only begins low
+        ([0.1, 0.8, 0.2, 0.9], None),  # it recovers
+        ([0.1, 0.8, 0.2, 0.1], 3),
+        ([0.8, 0.7, 0.29], 3),
+        ([0.1, 0.1, 0.1], None),  # never alive: not trained yet, not collapsed
+    ],
+)
+def test_the_alarm_names_the_epoch(values, epoch):
+    history = pd.DataFrame({"epoch": range(1, len(values) + 1), "diversity": values})
+    assert modes.collapsed(history) == epoch
+
+
+def test_bins_are_those_of_the_real_pictures():
+    real = np.array([[i, j] for i in range(4) for j in range(4)], float)
+    assert modes.bins_hit(real, real) == (16, 16)
+    assert modes.bins_hit(real, real[:4]) == (4, 16)
+    assert modes.bins_hit(real, np.full((9, 2), 100.0)) == (1, 16)
+    assert modes.bins_hit(real[:4], real) == (4, 4)  # cells without a real picture do not count
+
+
+def test_information_of_known_tables():
+    codes = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    attributes = np.stack([codes // 2, codes % 2, np.array([0, 1] * 4), codes == 0], 1)
+    expected = [1.0, 1.0, 0.0, mutual_info_score(codes, codes == 0) / np.log(2)]
+    np.testing.assert_allclose(modes.information(codes, attributes), expected, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6))
+def test_information_is_that_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    codes, attributes = rng.integers(0, 5, 40), rng.integers(0, 2, (40, 3))
+    expected = [mutual_info_score(codes, a) / np.log(2) for a in attributes.T]
+    np.testing.assert_allclose(modes.information(codes, attributes), expected, atol=1e-9)
+
+
+def test_a_meaning_is_told_from_chance():
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 7, 600)
+    told, free = codes == 3, rng.random(600) < 0.5
+    found, p = modes.meanings(codes, np.stack([told, free], 1))
+    assert found[0] == pytest.approx(mutual_info_score(codes, told) / np.log(2)) and found[0] > 0.5
+    assert p[0] == pytest.approx(1 / 201) and p[1] > 0.05
+
+
+def test_p_values_of_chance_are_uniform():
+    rng = np.random.default_rng(0)
+    p = [modes.meanings(rng.integers(0, 3, 60), rng.integers(0, 2, (60, 1)), 39, i)[1][0]
+         for i in range(60)]  # fmt: skip
+    assert 0.35 < np.mean(p) < 0.65 and min(p) >= 1 / 40
+
+
+@settings(deadline=None)
+@given(st.permutations(range(5)), st.integers(0, 1000))
+def test_purity_finds_the_matching(order, seed):
+    labels = np.random.default_rng(seed).integers(0, 5, 200)
+    labels[:5] = range(5)
+    codes = np.array(order)[labels]
+    share, matched = modes.purity(codes, labels)
+    assert share == 1 and all(matched[order[k]] == k for k in range(5))
+    codes[:40] = (codes[:40] + 1) % 5
+    assert modes.purity(codes, labels)[0] >= 0.8
+
+
+def test_purity_gives_each_label_to_one_code_only():
+    assert modes.purity([0, 0, 1, 1], [0, 0, 0, 0])[0] == 0.5
+
+
+def test_border_is_rim_less_middle():
+    x = torch.zeros(2, 3, 10, 10)
+    x[0, :, 2:-2, 2:-2] = 0.25
+    x[1, :, :2], x[1, :, -2:], x[1, :, :, :2], x[1, :, :, -2:] = 0.5, 0.5, 0.5, 0.5
+    torch.testing.assert_close(metrics.border(x), torch.tensor([-0.25, 0.5]))
+
+
+def test_lags_say_who_comes_first():
+    rng = np.random.default_rng(0)
+    cause = rng.standard_normal(400)
+    effect = np.roll(cause, 3) + 0.3 * rng.standard_normal(400)  # three steps after its cause
+    found, p = metrics.lagged(cause, effect, range(-5, 6))
+    assert np.argmax(found) == 5 + 3 and found[8] > 0.9 and p < 0.01
+    minus, _ = metrics.lagged(cause, -effect, range(-5, 6))
+    np.testing.assert_allclose(minus, -found)
+
+
+def test_two_slow_series_without_a_link_are_no_discovery():
+    """Slow drifts correlate by chance; the null must know that."""
+    rng = np.random.default_rng(1)
+    walks = rng.standard_normal((40, 300))
+    slow = np.stack([np.convolve(w, np.ones(25) / 5, "same") for w in walks])
+    p = [metrics.lagged(a, b, range(-3, 4), 99)[1] for a, b in slow.reshape(20, 2, -1)]
+    assert np.mean(np.array(p) < 0.05) <= 0.25
