@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from course_lib import train
+from course_lib.data import pixels
 
 
 class Duel:
@@ -22,17 +23,24 @@ class Duel:
     average of the generator's weights.
     """
 
-    def __init__(self, generator, critic, losses, opt_g, opt_c, n_steps, ask=None, augment=False,
-                 r1=0.0, ema=0.995, bf16=False):  # fmt: skip
+    def __init__(self, generator, critic, losses, opt_g, opt_c, batches, epochs, ask=None,
+                 augment=False, r1=0.0, ema=0.995, bf16=False):  # fmt: skip
         self.generator, self.critic, self.opt_g, self.opt_c = generator, critic, opt_g, opt_c
         self.critic_loss, self.generator_loss = losses
         self.ask, self.augment = ask or nothing, shifted if augment else (lambda x: x)
         self.r1, self.bf16 = r1, bf16
-        device = next(generator.parameters()).device
+        n_steps, device = epochs * len(batches), next(generator.parameters()).device
         mean = get_ema_multi_avg_fn(ema)
-        average = AveragedModel(generator, multi_avg_fn=mean, use_buffers=True)
-        self.parts = {"generator": generator, "critic": critic, "opt_g": opt_g, "opt_c": opt_c,
-                      "average": average, "trace": Trace(n_steps).to(device)}  # fmt: skip
+        self.parts = {
+            "generator": generator, "critic": critic, "opt_g": opt_g, "opt_c": opt_c,
+            "average": AveragedModel(generator, multi_avg_fn=mean, use_buffers=True),
+            "trace": Trace(n_steps, device), "film": self._film(batches, n_steps),
+        }  # fmt: skip
+
+    def _film(self, batches, n_steps, n=8):
+        x, *labels = (t[:n] for t in batches.tensors)
+        z = torch.randn(len(x), self.generator.z_dim, device=x.device)
+        return Film(n_steps, z, self.ask(pixels(x), *labels), x)
 
     def __call__(self, x, *labels):
         """Algorithm 1 of the paper with one step of the critic; the terms, detached."""
@@ -52,6 +60,7 @@ class Duel:
         self.parts["average"].update_parameters(self.generator)
         terms = {n: t.detach() for n, t in (critic | generator).items() if n != "loss"}
         self.parts["trace"](terms)
+        self.parts["film"](self.best)
         return terms
 
     def _criticise(self, x, x_fake, c):
@@ -86,24 +95,58 @@ def nothing(x, *labels):
 
 
 class Trace(nn.Module):
-    """What every single step of a Duel returned, kept with the weights and resumed with them."""
+    """What every single step of a Duel returned, kept with the weights and resumed with them.
+
+    The table lies on the device and the count on the CPU, so that no step waits for the other.
+    """
 
     NAMES = ("on real", "on fake", "accuracy", "real score", "fake score", "generator")
 
-    def __init__(self, n_steps):
+    def __init__(self, n_steps, device):
         super().__init__()
-        self.register_buffer("values", torch.zeros(n_steps, len(self.NAMES)))
-        self.register_buffer("n", torch.zeros(1, dtype=torch.long))
+        self.register_buffer("values", torch.zeros(n_steps, len(self.NAMES), device=device))
+        self.register_buffer("n", torch.zeros((), dtype=torch.long))
 
     def forward(self, terms):
-        """Write one step's terms down; no number leaves the device."""
-        row = torch.stack([terms[name].float() for name in self.NAMES])
-        self.values.index_copy_(0, self.n, row[None])
+        """Write one step's terms down."""
+        self.values[int(self.n)] = torch.stack([terms[name].float() for name in self.NAMES])
         self.n += 1
 
     def table(self):
         """A DataFrame with a row a step."""
         return pd.DataFrame(self.values[: int(self.n)].cpu().numpy(), columns=self.NAMES)
+
+
+class Film(nn.Module):
+    """Pictures from the same z and c at n_frames moments of a training, uint8, kept and resumed.
+
+    frames: (n_frames, n, C, H, W), evenly spaced, the last one after the last step.
+    """
+
+    def __init__(self, n_steps, z, c, like, n_frames=8):
+        super().__init__()
+        self.n_steps = n_steps
+        self.register_buffer("z", z)
+        self.register_buffer("c", c)
+        n_frames = min(n_frames, n_steps)
+        self.register_buffer("frames", torch.zeros(n_frames, *like.shape).to(like))
+        self.register_buffer("n", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def forward(self, generator):
+        """Count one more step, and draw where a frame is due."""
+        frame = int(self.n) * len(self.frames) // self.n_steps
+        self.n += 1
+        if int(self.n) * len(self.frames) // self.n_steps > frame:
+            mode = generator.training
+            drawn = generator.eval()(self.z, self.c)
+            self.frames[frame] = (drawn * 255).round().byte()
+            generator.train(mode)
+
+    def steps(self):
+        """After how many steps each frame was drawn."""
+        n = len(self.frames)
+        return [-(-(i + 1) * self.n_steps // n) for i in range(n)]
 
 
 def shifted(x, share=0.125):
@@ -122,4 +165,4 @@ def play(generator, critic, losses, batches, epochs, lr_g, lr_c, **how):
     device = batches.tensors[0].device
     opt_g = train.adam(generator.to(device), lr_g, betas=(0.0, 0.99))
     opt_c = train.adam(critic.to(device), lr_c, betas=(0.0, 0.99))
-    return Duel(generator, critic, losses, opt_g, opt_c, epochs * len(batches), **how), batches
+    return Duel(generator, critic, losses, opt_g, opt_c, batches, epochs, **how), batches

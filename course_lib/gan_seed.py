@@ -90,5 +90,5 @@ def recipe(x, epochs=10, z_dim=256, width=32, critic_width=32, kernels=(9, 5), l
     opt_g = torch.optim.Adam(generator.parameters(), lr_g)
     opt_c = torch.optim.RMSprop(critic.parameters(), lr_c)
     batches = Batches(x, size=batch, seed=seed)
-    return duel.Duel(generator, critic, (gan.logistic, gan.logistic_generator), opt_g, opt_c,
-                     epochs * len(batches), ema=ema), batches  # fmt: skip
+    losses = gan.logistic, gan.logistic_generator
+    return duel.Duel(generator, critic, losses, opt_g, opt_c, batches, epochs, ema=ema), batches

@@ -129,6 +129,26 @@ def test_the_terms_of_every_step_are_kept(recipe):
         assert trace[name].tolist() == pytest.approx([float(t[name]) for t in given])
 
 
+def test_the_film_shows_the_same_noise_at_even_moments():
+    step, batches = small(gan.recipe, epochs=3, ema=0.0)  # nine steps
+    film, drawn = step.parts["film"], []
+    for e in range(3):
+        for batch in batches.epoch(e):
+            step(*batch)
+            with torch.no_grad():
+                drawn.append((step.best.eval()(film.z, film.c) * 255).round().byte())
+    assert film.frames.shape == (8, 8, 3, 32, 32) and film.steps() == [2, 3, 4, 5, 6, 7, 8, 9]
+    for frame, at in zip(film.frames, film.steps(), strict=True):
+        assert torch.equal(frame, drawn[at - 1])
+
+
+def test_the_film_asks_for_what_real_pictures_show():
+    step, _ = small(acgan.recipe)
+    assert torch.equal(
+        step.parts["film"].c, (torch.arange(8)[:, None] >> torch.arange(3) & 1).float()
+    )
+
+
 @pytest.mark.parametrize("recipe", FAMILIES)
 def test_pictures_have_the_shape_and_range_of_pictures(recipe):
     step, _ = small(recipe)
