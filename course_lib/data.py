@@ -125,6 +125,15 @@ def binarise(x, seed):
     return (torch.bernoulli(pixels(x.cpu()), generator=generator) * 255).byte().to(x.device)
 
 
+def smaller(x, side):
+    """uint8 pictures (N, C, S, S), averaged over squares to (N, C, side, side), S a multiple."""
+    if x.shape[-1] % side:
+        raise ValueError(f"pictures of side {x.shape[-1]} cannot be averaged to side {side}")
+    factor = x.shape[-1] // side
+    parts = x.split(1000)  # the floats of all of a large set would not fit
+    return torch.cat([F.avg_pool2d(p.float(), factor).round().byte() for p in parts])
+
+
 def in_batches(function, x, size=500):
     """function over pixels(x) in large batches without gradient; the results in one tensor."""
     with torch.no_grad():

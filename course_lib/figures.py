@@ -153,6 +153,20 @@ def maps(tables, groups, names, columns=3):
     return figure
 
 
+def heat(tables, columns=3, xlabel="column, pixels", ylabel="row, pixels"):
+    """{title: table (H, W)}, a heat map each with its own scale; 0 is white where signs mix."""
+    rows = -(-len(tables) // columns)
+    figure = Figure(figsize=(3.2 * columns, 2.7 * rows), layout="constrained")
+    for i, (title, table) in enumerate(tables.items()):
+        axis, table = figure.add_subplot(rows, columns, i + 1), np.asarray(table)
+        mixed, top = table.min() < 0 < table.max(), np.abs(table).max()
+        how = {"cmap": "RdBu_r", "vmin": -top, "vmax": top} if mixed else {"cmap": "viridis"}
+        figure.colorbar(axis.imshow(table, interpolation="nearest", **how), ax=axis)
+        axis.set_title(title, fontsize=9)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
 def pad(points, at, picture, title):
     """A plane of two latent dimensions, codes (N, 2) as dots, `at` as a cross; and a picture."""
     figure = Figure(figsize=(6.2, 3.3))

@@ -28,15 +28,15 @@ def show_source(thing):
     display(Code(inspect.getsource(thing), language="python"))
 
 
-def layer_table(model, x):
-    """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of x (B, ...)."""
+def layer_table(model, *inputs):
+    """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of the inputs."""
     rows, hooks = [], []
     for name, layer in model.named_modules():
         if not list(layer.children()):
             hooks.append(layer.register_forward_hook(_row_writer(name, rows)))
     model.eval()
     with torch.no_grad():
-        model(x)
+        model(*inputs)
     for hook in hooks:
         hook.remove()
     return pd.DataFrame(rows)

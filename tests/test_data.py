@@ -311,3 +311,15 @@ def test_no_pictures_are_refused(name, n):
 def test_batches_of_nothing_are_refused(pictures, size):
     with pytest.raises(ValueError, match="nothing to train on"):
         data.Batches(torch.zeros(pictures, 1, 2, 2, dtype=torch.uint8), size=size)
+
+
+def test_smaller_pictures_are_means_over_squares():
+    x = torch.randint(0, 256, (2001, 3, 8, 8), dtype=torch.uint8)
+    small = data.smaller(x, 4)
+    assert small.dtype == torch.uint8 and small.shape == (2001, 3, 4, 4)
+    for i, c, row, column in [(0, 0, 0, 0), (1000, 2, 3, 1), (2000, 1, 2, 3)]:
+        square = x[i, c, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        assert abs(float(small[i, c, row, column]) - square.float().mean()) <= 0.5
+    assert torch.equal(data.smaller(x, 8), x)
+    with pytest.raises(ValueError, match="8 cannot be averaged to side 3"):
+        data.smaller(x, 3)

@@ -27,6 +27,7 @@ MAKERS = {
     "roc": lambda: figures.roc(RATES),
     "bars": lambda: figures.bars(["smile", "age"], [0.5, 0.9], "AUC", line=(0.5, "chance")),
     "spectrum": lambda: figures.spectrum(np.array([0.1, 3.0, 0.0]), "nats", line=(0.01, "active")),
+    "heat": lambda: figures.heat({"a": np.eye(3), "b": -np.eye(3) + 0.1}, columns=2),
     "scatter": lambda: figures.scatter(np.eye(2), [0, 1], ["a", "b"]),
 }  # fmt: skip
 
@@ -116,3 +117,12 @@ def test_the_pad_shows_codes_cross_and_picture():
     assert plane.lines[0].get_xydata().shape == (9, 2)
     assert plane.lines[1].get_xydata().tolist() == [[0.5, -1.0]]
     assert shown.get_title() == "a 6" and len(shown.images) == 1
+
+
+def test_a_heat_map_shows_its_table_and_white_for_zero_where_signs_mix():
+    mixed, plain = np.array([[-1.0, 0.5], [2.0, 0.0]]), np.array([[1.0, 2.0], [3.0, 4.0]])
+    figure = figures.heat({"mixed": mixed, "plain": plain}, columns=2)
+    shown = {a.get_title(): a.images[0] for a in figure.axes if a.images and a.get_title()}
+    assert set(shown) == {"mixed", "plain"}
+    np.testing.assert_array_equal(shown["mixed"].get_array(), mixed)
+    assert shown["mixed"].get_clim() == (-2.0, 2.0) and shown["plain"].get_clim() == (1.0, 4.0)
