@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib import train
-from course_lib.data import Batches
+from course_lib.data import Batches, in_batches
 
 
 class Judge(nn.Module):
@@ -62,6 +62,28 @@ def recipe(x, y, width=32, n_features=64, lr=2e-3, batch=128, seed=0):
     n_out = int(y.max()) + 1 if y.ndim == 1 else y.shape[1]
     model = Judge(x.shape[1], n_out, width, n_features).to(x.device)
     return train.Descend(model, loss, train.adam(model, lr)), Batches(x, y, size=batch, seed=seed)
+
+
+# ---- known factors ------------------------------------------------------------------------------
+
+
+def factor_loss(model, x, f):
+    """Squared error of known factors f (B, F), summed over them."""
+    return {"loss": (model(x) - f).square().sum(1).mean()}
+
+
+def factor_recipe(x, f, epochs=10, width=32, n_features=128, lr=4e-3, batch=64, ema=0.99, seed=0):
+    """Read factors, floats (N, F) of mean 0 and variance 1, off pictures: a judge that measures."""
+    model = Judge(x.shape[1], f.shape[1], width, n_features).to(x.device)
+    batches = Batches(x, f, size=batch, seed=seed)
+    return train.annealed(model, factor_loss, lr, epochs * len(batches), ema), batches
+
+
+@torch.no_grad()
+def r_squared(model, x, f):
+    """Share of each factor's variance that the model reads off uint8 pictures, (F,), at most 1."""
+    off = (in_batches(model, x) - f).square().mean(0)
+    return 1 - off / f.var(0, correction=0)
 
 
 # ---- the judge of digits ------------------------------------------------------------------------

@@ -126,3 +126,28 @@ def test_every_parameter_of_the_digit_judge_learns():
     step(*next(batches.epoch(0)))
     dead = [n for n, p in step.model.named_parameters() if p.grad is None or not p.grad.any()]
     assert dead == [] and step.model.head.out_features == 10
+
+
+def test_the_factor_loss_and_its_share_of_variance_by_hand():
+    f = torch.tensor([[1.0, -1.0], [3.0, 0.0], [2.0, 4.0]])
+    said = torch.tensor([[1.5, -1.0], [2.5, 0.0], [2.0, 4.0]])
+
+    def model(x):
+        return said
+
+    value = judge.factor_loss(model, torch.zeros(3, 1, 2, 2), f)["loss"]
+    assert value.item() == pytest.approx((0.25 + 0.25) / 3)
+    found = judge.r_squared(model, torch.zeros(3, 1, 2, 2, dtype=torch.uint8), f)
+    torch.testing.assert_close(found, torch.tensor([1 - (0.5 / 3) / (2 / 3), 1.0]))
+
+
+def test_factors_are_learned_from_pictures():
+    """Brightness and the side of the light: both are in the picture, the third factor is not."""
+    f = torch.randn(256, 3)
+    ramp = torch.linspace(-1, 1, 28).view(1, 1, 1, 28)
+    light = 0.5 + 0.1 * f[:, 0].view(-1, 1, 1, 1) + 0.1 * f[:, 1].view(-1, 1, 1, 1) * ramp
+    x = (light.expand(-1, 1, 28, 28).clamp(0, 1) * 255).byte()
+    step, batches = judge.factor_recipe(x, f, epochs=25, width=4, n_features=8, batch=32, ema=0.8)
+    train.fit(step, batches, 25, progress=False)
+    found = judge.r_squared(step.best.eval(), x, f)
+    assert found[0] > 0.8 and found[1] > 0.8 and found[2] < 0.5
