@@ -11,6 +11,7 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from course_lib import duel, gan
 from course_lib.data import Batches
@@ -38,16 +39,40 @@ def generator_loss(fake, c, weight=1.0):
     return terms | {"loss": terms["loss"] + extra, "show code": extra}
 
 
+class Embedded(gan.Generator):
+    """The code goes in as a learned vector instead of one-hot, as the seed tried first."""
+
+    def __init__(self, z_dim, n_codes, embedding, width, side, channels):
+        super().__init__(z_dim, embedding, width, side, channels)
+        self.embedding = nn.Linear(n_codes, embedding, bias=False)
+
+    def forward(self, z, c):
+        return super().forward(z, self.embedding(c))
+
+
+@torch.no_grad()
+def noise_share(model, n_codes, n_noise=64):
+    """Share of the drawn pictures' variance that is left when the code is fixed, in [0, 1]: near 0
+    the noise is ignored, near 1 the code. Needs a generator with z_dim; codes equally likely."""
+    device = next(model.parameters()).device
+    z = torch.randn(n_noise, model.z_dim, device=device)
+    x = torch.stack([model(z, c.expand(n_noise, -1)) for c in torch.eye(n_codes, device=device)])
+    within = x.var(1, correction=0).mean()
+    return float(within / x.flatten(0, 1).var(0, correction=0).mean())
+
+
 def random_codes(x, n_codes):
     """One of n_codes for each picture, equally likely, one-hot (B, n_codes)."""
     return F.one_hot(torch.randint(n_codes, (len(x),), device=x.device), n_codes).to(x)
 
 
-def recipe(x, epochs=10, n_codes=7, weight=1.0, z_dim=128, width=32, lr_g=2e-4, lr_c=4e-4, batch=64,
-           augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
-    """x uint8 (N, C, S, S) with S 32 or 64; no labels."""
+def recipe(x, epochs=10, n_codes=7, weight=1.0, embedding=0, z_dim=128, width=32, lr_g=2e-4,
+           lr_c=4e-4, batch=64, augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
+    """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's learned vector;
+    0 for one-hot."""
     channels, side = x.shape[1:3]
-    generator = gan.Generator(z_dim, n_codes, width, side, channels)
+    size = z_dim, n_codes, *([embedding] if embedding else []), width, side, channels
+    generator = Embedded(*size) if embedding else gan.Generator(*size)
     critic = gan.Critic(n_codes, width, side, channels)
     losses = partial(critic_loss, weight=weight), partial(generator_loss, weight=weight)
     batches, ask = Batches(x, size=batch, seed=seed), partial(random_codes, n_codes=n_codes)

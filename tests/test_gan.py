@@ -94,6 +94,34 @@ def test_random_codes_are_one_hot_and_equally_likely():
     assert ((c.mean(0) - 1 / 7).abs() < 0.02).all()
 
 
+def test_the_share_of_the_noise_of_known_generators():
+    class Known(nn.Module):
+        """Pictures whose variance is known: a over the noise and b over two codes."""
+
+        z_dim = 1
+
+        def __init__(self, a, b):
+            super().__init__()
+            self.a, self.b = nn.Parameter(torch.tensor(a)), b
+
+        def forward(self, z, c):
+            value = self.a * z[:, 0].sign() + self.b * (c[:, 0] - c[:, 1])
+            return value.view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+
+    torch.manual_seed(0)
+    share = infogan.noise_share(Known(0.3, 0.4), 2, 4000)
+    assert share == pytest.approx(0.09 / (0.09 + 0.16), abs=0.01)
+    assert infogan.noise_share(Known(0.0, 0.4), 2) == 0
+    assert infogan.noise_share(Known(0.3, 0.0), 2) == pytest.approx(1)
+
+
+def test_an_embedded_code_is_looked_up():
+    model = infogan.Embedded(5, 3, 2, 4, 32, 3)
+    z, vectors = torch.randn(3, 5), model.embedding.weight.T
+    expected = gan.Generator.forward(model.eval(), z, vectors[[2, 0, 1]])
+    torch.testing.assert_close(model(z, torch.eye(3)[[2, 0, 1]]), expected)
+
+
 # ---- the step -----------------------------------------------------------------------------------
 
 
