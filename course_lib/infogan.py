@@ -68,8 +68,8 @@ def random_codes(x, n_codes):
 
 def recipe(x, epochs=10, n_codes=7, weight=1.0, embedding=0, z_dim=128, width=32, lr_g=2e-4,
            lr_c=4e-4, batch=64, augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
-    """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's learned vector;
-    0 for one-hot."""
+    """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's learned
+    vector, 0 for one-hot."""
     channels, side = x.shape[1:3]
     size = z_dim, n_codes, *([embedding] if embedding else []), width, side, channels
     generator = Embedded(*size) if embedding else gan.Generator(*size)
