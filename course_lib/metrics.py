@@ -143,7 +143,12 @@ def lagged(cause, effect, lags, n_shifts=500, seed=0):
 def _correlations(cause, effect, lags):
     n = len(cause)
     pairs = [(cause[max(0, -k) : n - max(0, k)], effect[max(0, k) : n + min(0, k)]) for k in lags]
-    return np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs])
+    return np.array([_correlation(a, b) for a, b in pairs])
+
+
+def _correlation(a, b):
+    """0 where one of them never changes."""
+    return np.corrcoef(a, b)[0, 1] if a.std() > 0 and b.std() > 0 else 0.0
 
 
 # ---- latent spaces ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 import pandas as pd
 import torch
 from IPython.display import Code, Markdown, display
+from torch.nn.utils.parametrize import is_parametrized
 
 from course_lib import figures
 from course_lib.files import write_bytes, write_text
@@ -32,7 +33,10 @@ def layer_table(model, *inputs):
     """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of the inputs."""
     rows, hooks = [], []
     for name, layer in model.named_modules():
-        if not list(layer.children()):
+        inside = "parametrizations" in name.split(
+            "."
+        )  # a norm of a layer's weights, no layer itself
+        if not inside and (not list(layer.children()) or is_parametrized(layer)):
             hooks.append(layer.register_forward_hook(_row_writer(name, rows)))
     model.eval()
     with torch.no_grad():
@@ -46,7 +50,7 @@ def _row_writer(name, rows):
     def write(layer, inputs, output):
         count = sum(p.numel() for p in layer.parameters())
         shape = " x ".join(str(size) for size in output.shape[1:])
-        kind = f"{type(layer).__name__} ({name})"
+        kind = f"{type(layer).__name__.removeprefix('Parametrized')} ({name})"
         rows.append({"layer": kind, "output shape": shape, "parameters": count})
 
     return write

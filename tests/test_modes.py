@@ -120,6 +120,11 @@ def test_lags_say_who_comes_first():
     np.testing.assert_allclose(minus, -found)
 
 
+def test_what_never_changes_announces_nothing():
+    found, p = metrics.lagged(np.ones(50), np.arange(50.0), [1, 2], 20)
+    assert found.tolist() == [0.0, 0.0] and p == 1.0
+
+
 def test_two_slow_series_without_a_link_are_no_discovery():
     """Slow drifts correlate by chance; the null must know that."""
     rng = np.random.default_rng(1)

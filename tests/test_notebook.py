@@ -10,6 +10,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from course_lib import ae, figures, notebook
 from data_scripts.common import cache_root
@@ -164,6 +165,23 @@ def test_layer_table_lists_what_is_counted():
     assert table.parameters.sum() == notebook.count_parameters(model)
     assert table["output shape"].iloc[0] == "64" and table["output shape"].iloc[-1] == "1 x 8 x 8"
     assert not any(layer._forward_hooks for layer in model.modules())
+
+
+def test_layer_table_lists_layers_with_spectral_norm_and_models_of_two_inputs():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = spectral_norm(nn.Linear(4, 3)), nn.Linear(5, 1)
+
+        def forward(self, x, c):
+            return self.last(torch.cat([self.first(x), c], 1))
+
+    table = notebook.layer_table(Two(), torch.rand(6, 4), torch.rand(6, 2))
+    assert table.layer.tolist() == ["Linear (first)", "Linear (last)"]
+    assert table.parameters.tolist() == [4 * 3 + 3, 6] and table["output shape"].tolist() == [
+        "3",
+        "1",
+    ]
 
 
 def test_layer_table_leaves_batch_norm_as_it_was():
