@@ -27,10 +27,10 @@ class Generator(nn.Module):
         self.z_dim, self.c_dim = z_dim, c_dim
         self.net = nn.Sequential(
             nn.Linear(z_dim + c_dim, 4 * width * 4 * 4), nn.Unflatten(1, (4 * width, 4, 4)),
-            *_up(4 * width, 4 * width),                                                   # 4 -> 8
-            *_up(4 * width, 2 * width),                                                   # 8 -> 16
-            *_up(2 * width, width),                                                       # 16 -> 32
-            *(_up(width, width) if side == 64 else ()),                                   # 32 -> 64
+            *(_up(4 * width, 4 * width) if side == 64 else ()),       # one doubling more for 64
+            *_up(4 * width, 2 * width),                               # 4 -> 8
+            *_up(2 * width, width),                                   # 8 -> 16
+            *_up(width, width),                                       # 16 -> 32
             nn.Conv2d(width, channels, 3, 1, 1),
         )  # fmt: skip
 
@@ -67,10 +67,10 @@ class Critic(nn.Module):
         super().__init__()
         self.trunk = nn.Sequential(
             *_down(channels, width, 3, 1),
-            *(_down(width, width, 4, 2) if side == 64 else ()),                           # 64 -> 32
-            *_down(width, 2 * width, 4, 2),                                               # 32 -> 16
-            *_down(2 * width, 4 * width, 4, 2),                                           # 16 -> 8
-            *_down(4 * width, 4 * width, 4, 2),                                           # 8 -> 4
+            *(_down(width, width, 4, 2) if side == 64 else ()),       # 64 -> 32
+            *_down(width, 2 * width, 4, 2),                           # 32 -> 16
+            *_down(2 * width, 4 * width, 4, 2),                       # 16 -> 8
+            *_down(4 * width, 4 * width, 4, 2),                       # 8 -> 4
             nn.Flatten(),
         )  # fmt: skip
         self.score = spectral_norm(nn.Linear(4 * width * 4 * 4, 1))
