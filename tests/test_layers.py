@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = sorted((ROOT / "course_lib").glob("*.py"))
 SCRIPTS = sorted((ROOT / "data_scripts").glob("*.py"))
 LAYERS = [
-    {"gaussian", "nets", "files"},
+    {"gaussian", "logistic", "nets", "files"},
     {"data"},
     {"train"},
     {"runs", "judge", "metrics", "modes", "figures", "likelihood", "duel"},
