@@ -1,8 +1,8 @@
 """Discretised mixture of logistics: a likelihood for 8-bit colours.   Salimans et al., 2017.
 
 A pixel value v in 0..255 has the mass that a mixture of logistic densities puts on v - 1/2 to
-v + 1/2; 0 and 255 also take the tails. Within a pixel red comes first; the means of green move with red, and
-those of blue with both. Everything is in nats, summed over pixels and channels, shape (B,).
+v + 1/2; 0 and 255 also take the tails. Within a pixel red comes first; the means of green move
+with red, and those of blue with both. Everything is in nats, summed over an image, shape (B,).
 """
 
 import torch
