@@ -19,7 +19,8 @@ from course_lib.data import Batches
 class Generator(nn.Module):
     """Noise z (B, z_dim), and c (B, c_dim), what is asked for -> pictures in [0, 1].
 
-    Nearest-neighbour upsampling before 3x3 convolutions: every pixel is painted equally often.
+    Nearest-neighbour upsampling before 3x3 convolutions, the last of which paints 2x2 patches:
+    every pixel is painted equally often, and a CPU never convolves at full size.
     """
 
     def __init__(self, z_dim=128, c_dim=0, width=32, side=32, channels=3):
@@ -29,9 +30,8 @@ class Generator(nn.Module):
             nn.Linear(z_dim + c_dim, 4 * width * 4 * 4), nn.Unflatten(1, (4 * width, 4, 4)),
             *(_up(4 * width, 4 * width) if side == 64 else ()),       # one doubling more for 64
             *_up(4 * width, 2 * width),                               # 4 -> 8
-            *_up(2 * width, width),                                   # 8 -> 16
-            *_up(width, width),                                       # 16 -> 32
-            nn.Conv2d(width, channels, 3, 1, 1),
+            *_up(2 * width, 2 * width),                               # 8 -> 16
+            nn.Conv2d(2 * width, 4 * channels, 3, 1, 1), nn.PixelShuffle(2),          # 16 -> 32
         )  # fmt: skip
 
     def forward(self, z, c):
@@ -66,9 +66,8 @@ class Critic(nn.Module):
     def __init__(self, c_dim=0, width=32, side=32, channels=3):
         super().__init__()
         self.trunk = nn.Sequential(
-            *_down(channels, width, 3, 1),
-            *(_down(width, width, 4, 2) if side == 64 else ()),       # 64 -> 32
-            *_down(width, 2 * width, 4, 2),                           # 32 -> 16
+            nn.PixelUnshuffle(2), *_down(4 * channels, 2 * width, 3, 1),              # 32 -> 16
+            *(_down(2 * width, 2 * width, 4, 2) if side == 64 else ()),  # one halving more for 64
             *_down(2 * width, 4 * width, 4, 2),                       # 16 -> 8
             *_down(4 * width, 4 * width, 4, 2),                       # 8 -> 4
             nn.Flatten(),
