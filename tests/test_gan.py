@@ -337,3 +337,11 @@ def test_overlap_counts_the_taps(kernels):
     torch.testing.assert_close(found, expected)
     inner = found[8:24, 8:24]
     assert (inner.max() - inner.min() < 1e-5) == (kernels == (8, 4))
+
+
+@pytest.mark.parametrize("branch", ["one_step", "two_steps"])
+def test_both_branches_paint(branch):
+    model, z = gan_seed.Branches(6, 4, 32).eval(), torch.randn(2, 6)
+    before = model(z, torch.zeros(2, 0))
+    getattr(model, branch)[0].weight.data *= 2
+    assert not torch.equal(model(z, torch.zeros(2, 0)), before)
