@@ -22,7 +22,7 @@ def read(opinion, c):
     return F.cross_entropy(opinion.guess, c.argmax(1))
 
 
-def information(cross_entropy, n_codes):
+def bound(cross_entropy, n_codes):
     """The bound on I(c; picture), nats, at most log n_codes, for equally likely codes."""
     return math.log(n_codes) - cross_entropy
 

@@ -33,9 +33,7 @@ def layer_table(model, *inputs):
     """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of the inputs."""
     rows, hooks = [], []
     for name, layer in model.named_modules():
-        inside = "parametrizations" in name.split(
-            "."
-        )  # a norm of a layer's weights, no layer itself
+        inside = ".parametrizations." in f"{name}."  # a norm of weights, no layer of its own
         if not inside and (not list(layer.children()) or is_parametrized(layer)):
             hooks.append(layer.register_forward_hook(_row_writer(name, rows)))
     model.eval()
