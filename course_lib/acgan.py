@@ -46,4 +46,4 @@ def recipe(x, y, epochs=10, weight=0.5, z_dim=128, width=32, lr_g=2e-4, lr_c=4e-
     losses = partial(critic_loss, weight=weight), partial(generator_loss, weight=weight)
     batches = Batches(x, y, size=batch, seed=seed)
     return duel.play(*players, losses, batches, epochs, lr_g, lr_c, ask=labels, augment=augment,
-                     ema=ema, bf16=bf16)  # fmt: skip
+                     ema=ema, bf16=bf16, also=("read real", "read fake"))  # fmt: skip

@@ -20,11 +20,11 @@ class Duel:
     ask(x, *labels) -> c (B, c_dim): what the drawn pictures should show. augment: real and drawn
     pictures alike are shifted before the critic sees them (Zhao et al. 2020). r1: weight of
     ||d score / d x||^2 / 2 on real pictures (Mescheder, Geiger & Nowozin 2018). ema: decay of the
-    average of the generator's weights.
+    average of the generator's weights. also: names of further terms to trace at every step.
     """
 
     def __init__(self, generator, critic, losses, opt_g, opt_c, batches, epochs, ask=None,
-                 augment=False, r1=0.0, ema=0.995, bf16=False):  # fmt: skip
+                 augment=False, r1=0.0, ema=0.995, bf16=False, also=()):  # fmt: skip
         self.generator, self.critic, self.opt_g, self.opt_c = generator, critic, opt_g, opt_c
         self.critic_loss, self.generator_loss = losses
         self.ask, self.augment = ask or nothing, shifted if augment else (lambda x: x)
@@ -34,7 +34,7 @@ class Duel:
         self.parts = {
             "generator": generator, "critic": critic, "opt_g": opt_g, "opt_c": opt_c,
             "average": AveragedModel(generator, multi_avg_fn=mean, use_buffers=True),
-            "trace": Trace(n_steps, device), "film": self._film(batches, n_steps),
+            "trace": Trace(n_steps, device, also), "film": self._film(batches, n_steps),
         }  # fmt: skip
 
     def _film(self, batches, n_steps, n=8):
@@ -102,19 +102,20 @@ class Trace(nn.Module):
 
     NAMES = ("on real", "on fake", "accuracy", "real score", "fake score", "generator")
 
-    def __init__(self, n_steps, device):
+    def __init__(self, n_steps, device, also=()):
         super().__init__()
-        self.register_buffer("values", torch.zeros(n_steps, len(self.NAMES), device=device))
+        self.names = (*self.NAMES, *also)
+        self.register_buffer("values", torch.zeros(n_steps, len(self.names), device=device))
         self.register_buffer("n", torch.zeros((), dtype=torch.long))
 
     def forward(self, terms):
         """Write one step's terms down."""
-        self.values[int(self.n)] = torch.stack([terms[name].float() for name in self.NAMES])
+        self.values[int(self.n)] = torch.stack([terms[name].float() for name in self.names])
         self.n += 1
 
     def table(self):
         """A DataFrame with a row a step."""
-        return pd.DataFrame(self.values[: int(self.n)].cpu().numpy(), columns=self.NAMES)
+        return pd.DataFrame(self.values[: int(self.n)].cpu().numpy(), columns=self.names)
 
 
 class Film(nn.Module):

@@ -77,4 +77,4 @@ def recipe(x, epochs=10, n_codes=7, weight=1.0, embedding=0, z_dim=128, width=32
     losses = partial(critic_loss, weight=weight), partial(generator_loss, weight=weight)
     batches, ask = Batches(x, size=batch, seed=seed), partial(random_codes, n_codes=n_codes)
     return duel.play(generator, critic, losses, batches, epochs, lr_g, lr_c, ask=ask,
-                     augment=augment, ema=ema, bf16=bf16)  # fmt: skip
+                     augment=augment, ema=ema, bf16=bf16, also=("read code",))  # fmt: skip

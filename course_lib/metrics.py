@@ -101,6 +101,17 @@ def _covered(manifold, points, k):
     return float(inside.mean())
 
 
+def quality(real, fake):
+    """What a table of generators says of one: {FID, KID, +- (its spread), precision, recall}.
+
+    real, fake: features (N, F). All depend on N: compare only equal numbers of pictures.
+    """
+    kid, spread = kernel_distance(real, fake)
+    precision, recall = precision_recall(real, fake)
+    return {"FID": frechet(real, fake), "KID": kid, "+-": spread, "precision": precision,
+            "recall": recall}  # fmt: skip
+
+
 def nearest_distance(real, points):
     """Euclidean distance from each point to the nearest real one, in feature units, (N,)."""
     found = NearestNeighbors(n_neighbors=1).fit(np.asarray(real.cpu()))

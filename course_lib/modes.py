@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
+from course_lib import metrics
+
 # ---- coverage and collapse ----------------------------------------------------------------------
 
 
@@ -20,11 +22,15 @@ def diversity(x, side=8):
 
 
 @torch.no_grad()
-def watch(model, c, real):
-    """What is asked of a generator after each epoch: its diversity as a share of that of `real`."""
+def watch(model, c, real, features=None, of_real=None):
+    """What is asked of a generator after each epoch: its diversity as a share of that of `real`,
+    and its FID where a judge's `features` and those of real pictures are given. Same noise always.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return {"diversity": diversity(model.generate(c)) / diversity(real)}
+        drawn = model.generate(c)
+    found = {"diversity": diversity(drawn) / diversity(real)}
+    return found | ({"FID": metrics.frechet(of_real, features(drawn))} if features else {})
 
 
 def collapsed(history, least=0.3):

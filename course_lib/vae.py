@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from course_lib import gaussian, nets, train
-from course_lib.data import Batches
+from course_lib.data import Batches, in_batches
 
 
 class VAE(nn.Module):
@@ -48,6 +48,18 @@ def loss(model, x, sigma=0.1, beta=1.0):
     recon = (gaussian.squared_error(x, x_hat) / (2 * sigma**2)).mean()
     kl = gaussian.kl(mu, logvar).mean()
     return {"loss": recon + beta * kl, "recon": recon, "kl": kl}
+
+
+@torch.no_grad()
+def held_out(model, x):
+    """Both terms on uint8 pictures, one draw of the code each: squared error, and KL in nats."""
+
+    def terms(p):
+        x_hat, mu, logvar = model(p)
+        return torch.stack([gaussian.squared_error(p, x_hat), gaussian.kl(mu, logvar)], 1)
+
+    error, kl = in_batches(terms, x).mean(0).tolist()
+    return {"test squared error": error, "test kl": kl}
 
 
 @torch.no_grad()

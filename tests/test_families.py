@@ -133,6 +133,16 @@ def test_errors_are_squared_errors_per_image_through_the_mean():
     assert ae.errors(net, x).tolist() == pytest.approx(by_hand, rel=1e-4)
 
 
+def test_held_out_terms_are_those_of_the_loss_on_the_same_draw():
+    model, x = awake(vae.VAE(z_dim=4, width=4)), torch.randint(0, 256, (6, 3, 64, 64)).byte()
+    torch.manual_seed(2)
+    found = vae.held_out(model, x)
+    torch.manual_seed(2)
+    terms = vae.loss(model, x.float() / 255, sigma=0.5**0.5)
+    assert found["test kl"] == pytest.approx(terms["kl"].item(), rel=1e-5)
+    assert found["test squared error"] == pytest.approx(terms["recon"].item(), rel=1e-5)
+
+
 def test_pictures_from_the_prior_are_pixels_and_differ():
     x = small_vae(channels=1).generate(6)
     assert x.shape == (6, 1, 64, 64) and 0 <= x.min() and x.max() <= 1

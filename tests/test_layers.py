@@ -12,10 +12,11 @@ LAYERS = [
     {"gaussian", "logistic", "nets", "files"},
     {"data"},
     {"train"},
-    {"runs", "judge", "metrics", "modes", "figures", "likelihood", "duel"},
+    {"runs", "judge", "metrics", "figures", "likelihood", "duel"},
     {
         "anomalies",
         "audit",
+        "modes",
         "ae",
         "vae",
         "cvae",

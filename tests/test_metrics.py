@@ -167,6 +167,15 @@ def test_the_manifold_reaches_to_the_kth_neighbour():
     assert metrics._covered(real.numpy(), fake.numpy(), 2) == 1.0
 
 
+def test_quality_names_what_each_measure_says():
+    torch.manual_seed(1)
+    real, fake = torch.randn(60, 3), torch.randn(60, 3) + 1
+    found = metrics.quality(real, fake)
+    assert (found["precision"], found["recall"]) == metrics.precision_recall(real, fake)
+    assert (found["KID"], found["+-"]) == metrics.kernel_distance(real, fake)
+    assert found["FID"] == metrics.frechet(real, fake) and len(found) == 5
+
+
 def test_nearest_distance():
     real, points = torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.tensor([[0.0, 1.0], [6.0, 8.0]])
     assert metrics.nearest_distance(real, points).tolist() == [1.0, 5.0]

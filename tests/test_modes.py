@@ -32,6 +32,20 @@ def test_the_watch_compares_with_real_pictures_and_leaves_the_random_state():
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_the_watch_measures_in_the_features_that_it_is_given():
+    class Noise:
+        def generate(self, c):
+            return torch.rand(len(c), 3, 16, 16)
+
+    real = torch.rand(30, 3, 16, 16)
+    features = lambda x: x.mean((2, 3))
+    found = modes.watch(Noise(), torch.zeros(30, 0), real, features, features(real))
+    assert modes.watch(Noise(), torch.zeros(30, 0), real) == {"diversity": found["diversity"]}
+    torch.manual_seed(0)  # the noise that the watch always takes
+    drawn = Noise().generate(torch.zeros(30, 0))
+    assert found["FID"] == metrics.frechet(features(real), features(drawn))
+
+
 @pytest.mark.parametrize(
     ("values", "epoch"),
     [
