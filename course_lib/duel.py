@@ -63,6 +63,14 @@ class Duel:
         self.parts["film"](self.best)
         return terms
 
+    @torch.no_grad()
+    def look(self, x, *labels):
+        """The terms of a batch as a step names them, while nobody learns (without r1 and traces)."""
+        c = self.ask(x, *labels)
+        x_fake = self.generator(torch.randn(len(x), self.generator.z_dim, device=x.device), c)
+        real, fake = self.critic(self.augment(x)), self.critic(self.augment(x_fake))
+        return self.critic_loss(real, fake, c) | self.generator_loss(fake, c)
+
     def _criticise(self, x, x_fake, c):
         """The critic's terms, and what it gets right."""
         x = x.requires_grad_(self.r1 > 0)

@@ -17,6 +17,13 @@ def sample(mu, logvar, std=1.0):
     return mu + std * (0.5 * logvar).exp() * torch.randn_like(mu)
 
 
+def like(z, eps):
+    """Draws (N, D) with the mean and covariance of the rows of z (M, D), from eps ~ N(0, I)."""
+    cov = z.T.cov().view(z.shape[1], -1)  # torch gives a scalar for one dimension
+    root = torch.linalg.cholesky(cov + 1e-6 * torch.eye(z.shape[1], device=z.device))
+    return z.mean(0) + eps @ root.T
+
+
 def kl_per_dim(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
     """KL( N(mu_q, var_q) || N(mu_p, var_p) ) of every dimension, the shape of mu_q, nats.
 

@@ -11,6 +11,9 @@ POINTS = {
     "02": {"2.1": 1, "2.2": 1, "2.3": 1, "2.4": 1, "2.5": 1, "2.6": 1, "2.7": 0},
     "03": {f"3.{i}": 0 for i in range(1, 7)},
     "04": {f"4.{i}": 0 for i in range(1, 9)},
+    "05": {f"5.{i}": 1 for i in range(1, 6)},
+    "06": {"6.1": 1, "6.2": 1, "6.3": 2},
+    "07": {f"7.{i}": 0 for i in range(1, 4)},
 }
 CELL_ID = re.compile(r"[a-z][a-z0-9-]*")
 HEADING = re.compile(r"^## Question (\d+)\.(\d+) · \S", re.MULTILINE)

@@ -159,6 +159,22 @@ def test_the_terms_of_every_step_are_kept(recipe):
         assert trace[name].tolist() == pytest.approx([float(t[name]) for t in given])
 
 
+@pytest.mark.parametrize("recipe", [gan.recipe, acgan.recipe, infogan.recipe])
+def test_a_look_is_a_step_in_which_nobody_learns(recipe):
+    step, batches = small(recipe, lr_g=0.0, lr_c=0.0, augment=False)
+    batch = next(batches.epoch(0))
+    step.critic.eval()  # spectral norm turns its vectors with every pass in training
+    torch.manual_seed(4)
+    seen = step.look(*batch)
+    torch.manual_seed(4)
+    terms = step(*batch)
+    shared = set(seen) & set(terms)
+    assert {"on real", "on fake", "generator"} <= shared and "accuracy" not in seen
+    for name in shared:
+        torch.testing.assert_close(seen[name], terms[name])
+    assert not any(t.requires_grad for t in seen.values())
+
+
 def test_the_film_shows_the_same_noise_at_even_moments():
     step, batches = small(gan.recipe, epochs=3, ema=0.0)  # nine steps
     film, drawn = step.parts["film"], []

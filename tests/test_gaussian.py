@@ -273,3 +273,12 @@ def test_the_floor_under_grey_mnist(real):
     x = real("mnist", "test").x
     found = data.in_batches(gaussian.bernoulli_entropy, x)
     assert found.double().mean().item() == pytest.approx(45.53, abs=0.01)
+
+
+@pytest.mark.parametrize("dims", [1, 3])
+def test_draws_like_a_table_have_its_mean_and_covariance(dims):
+    z = torch.randn(50, dims).double() @ torch.randn(dims, dims).double() + 3
+    eps = torch.randn(200_000, dims).double()
+    drawn = gaussian.like(z, eps)
+    torch.testing.assert_close(drawn.mean(0), z.mean(0), rtol=0.02, atol=0.02)
+    torch.testing.assert_close(drawn.T.cov(), z.T.cov(), rtol=0.05, atol=0.05)

@@ -194,6 +194,19 @@ def test_sharpness_of_a_single_bright_pixel():
 # ---- latent spaces ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("period", "least", "most"), [(4, 0.98, 1.01), (2, 0.98, 1.01), (3, 0, 0.1)])
+def test_a_pattern_that_repeats_is_a_grid_and_noise_is_none(period, least, most):
+    torch.manual_seed(0)
+    tile = torch.rand(3, period, period)
+    x = tile.repeat(1, 12, 12)[None, :, :32, :32].expand(5, -1, -1, -1)
+    assert least <= metrics.grid(x) <= most  # a period of 3 does not repeat every 4
+    noise = torch.rand(1, 3, 32, 32)
+    assert 0 < metrics.grid(noise) < 0.1
+    half = noise + torch.rand(1, 1, 4, 4).repeat(1, 1, 8, 8)
+    assert 0.1 < metrics.grid(half) < 0.95
+    assert metrics.grid(torch.ones(2, 3, 32, 32)) == pytest.approx(0, abs=1e-6)
+
+
 def test_active_units_counts_means_that_move():
     mu = torch.randn(2000, 4, generator=torch.Generator().manual_seed(9))
     assert metrics.active_units(mu * torch.tensor([1.0, 0.2, 0.05, 0.0]) + 5) == 2
