@@ -25,6 +25,7 @@ WIDGET_NOTE = (
     "sliders. The figure kept beside it shows its starting point.</p>"
 )
 IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
+NAV, TURN = '<nav aria-label="Pages of the report">', '<nav class="turn"'  # as in the templates
 PROTOCOL = "data sha256 split n scale unit seed budget device seconds".split()
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
 TITLE = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
@@ -47,23 +48,27 @@ def page(nb, name, title, links):
     figures = take_figures(nb, name)
     drop_unshowable(nb)
     body, _ = exporter().from_notebook_node(nb)
-    names = [link[0] for link in links]
-    i = names.index(name)
-    html = (
-        environment()
-        .get_template("page.html.j2")
-        .render(
-            title=title,
-            name=name,
-            body=body,
-            links=links,
-            before=links[i - 1] if i else None,
-            after=links[i + 1] if i + 1 < len(links) else None,
-            questions=outline(nb, name)[1],
-        )
-    )
+    page = environment().get_template("page.html.j2")
+    questions = outline(nb, name)[1]
+    html = page.render(title=title, body=body, questions=questions, **neighbours(name, links))
     check_page(html, name, {f"figures/{file}" for file in figures})
     return html, figures
+
+
+def neighbours(name, links):
+    """What the two navigations of a page show."""
+    i = [link[0] for link in links].index(name)
+    before, after = links[i - 1] if i else None, links[i + 1] if i + 1 < len(links) else None
+    return {"name": name, "links": links, "before": before, "after": after}
+
+
+def relink(html, name, links):
+    """A page made earlier, whose notebook is not here, with the links of today's report."""
+    for template, opening in (("nav", NAV), ("turn", TURN)):
+        fresh = environment().get_template(f"{template}.html.j2").render(neighbours(name, links))
+        block = re.compile(re.escape(opening) + ".*?</nav>", re.DOTALL)
+        html = block.sub(lambda _, fresh=fresh: fresh, html, count=1)
+    return html
 
 
 def index(report, figure_sizes):

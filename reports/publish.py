@@ -66,7 +66,10 @@ def part(out, name, before):
 def write_page(out, name, links, about):
     """Figures first, then the page that shows them, then the notebook it was made from."""
     _, folder = store.kept_run(out, name)
-    if folder is None:
+    if folder is None:  # published from another machine
+        earlier = out / f"{name}.html"
+        if earlier.exists():
+            store.write_atomic(earlier, pages.relink(earlier.read_text(), name, links))
         return
     content = (folder / "notebook.ipynb").read_bytes()
     nb = run_notebooks.read(folder / "notebook.ipynb")

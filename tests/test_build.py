@@ -304,6 +304,22 @@ def test_published_results_serve_where_the_runs_are_not_kept(course):
     assert 'id="card-1-2"' in (course / "reports" / "quick" / "index.html").read_text()
 
 
+def test_a_page_whose_run_is_not_kept_learns_of_new_pages(course):
+    out = course / "reports" / "quick"
+    before = (out / "01_a.html").read_text()
+    assert build_quick(course, only=["02"]) == {} and (out / "01_a.html").read_text() == before
+    shutil.rmtree(out / "notebooks")
+    assert build_quick(course, only=["02"]) == {}  # the same links: the same page
+    assert (out / "01_a.html").read_text() == before
+    shutil.copy(course / "notebooks" / "02_b.ipynb", course / "notebooks" / "02_a_new.ipynb")
+    shutil.rmtree(out / "notebooks")
+    assert build_quick(course, only=["02_a_new"]) == {}
+    after = (out / "01_a.html").read_text()
+    assert after.count('href="02_a_new.html"') == 2 and after.count('rel="next"') == 1
+    body = lambda html: html[html.index("<main") : html.index('<nav class="turn"')]
+    assert body(after) == body(before)
+
+
 def test_a_removed_notebook_leaves_the_report(course):
     (course / "notebooks" / "01_a.ipynb").unlink()
     assert build_quick(course) == {}

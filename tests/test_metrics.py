@@ -194,7 +194,9 @@ def test_sharpness_of_a_single_bright_pixel():
 # ---- latent spaces ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("period", "least", "most"), [(4, 0.98, 1.01), (2, 0.98, 1.01), (3, 0, 0.1)])
+@pytest.mark.parametrize(
+    ("period", "least", "most"), [(4, 0.98, 1.01), (2, 0.98, 1.01), (3, 0, 0.1)]
+)
 def test_a_pattern_that_repeats_is_a_grid_and_noise_is_none(period, least, most):
     torch.manual_seed(0)
     tile = torch.rand(3, period, period)
