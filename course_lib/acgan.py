@@ -1,17 +1,27 @@
 """ACGAN: a GAN that draws what it is asked for.   Odena, Olah & Shlens, 2017.
 
 What is asked for, c, is a row of 0/1 attributes. The critic also learns to read them, from *real*
-pictures alone: early on, what a drawn picture shows is not what was asked for. The generator's loss
-gains the cross-entropy with which the critic reads c off its pictures.
+pictures alone: early on, what a drawn picture shows is not what was asked for, and a critic that
+learns from it agrees with the generator on a code of their own (`both` shows it). The generator's
+loss gains the cross-entropy with which the critic reads c off its pictures.
 """
 
 from functools import partial
 
-import torch
 import torch.nn.functional as F
+from torch import nn
 
 from course_lib import duel, gan
 from course_lib.data import Batches
+
+
+class Critic(gan.Critic):
+    """Reads off features of a common size: those of spectral norm are small, and slow to read."""
+
+    def __init__(self, c_dim, width=32, side=32, channels=3):
+        super().__init__(c_dim, width, side, channels)
+        same_size = nn.LayerNorm(self.guess.in_features, elementwise_affine=False)
+        self.guess = nn.Sequential(same_size, self.guess)
 
 
 def read(opinion, c):
@@ -19,12 +29,13 @@ def read(opinion, c):
     return F.binary_cross_entropy_with_logits(opinion.guess, c, reduction="none").sum(1).mean()
 
 
-def critic_loss(real, fake, c, weight=1.0):
-    """gan.hinge, and reading real pictures; c are their own attributes."""
-    terms, extra = gan.hinge(real, fake, c), weight * read(real, c)
-    with torch.no_grad():
-        told = read(fake, c)  # of drawn pictures, for the curves; nobody learns from it here
-    return terms | {"loss": terms["loss"] + extra, "read real": extra, "read fake": weight * told}
+def critic_loss(real, fake, c, weight=1.0, both=False):
+    """gan.hinge, and reading real pictures, whose attributes are c; `both`: drawn ones too, as the
+    paper does."""
+    terms = gan.hinge(real, fake, c)
+    on_real, on_fake = weight * read(real, c), weight * read(fake, c)
+    loss = terms["loss"] + on_real + (on_fake if both else 0.0)
+    return terms | {"loss": loss, "read real": on_real, "read fake": on_fake}
 
 
 def generator_loss(fake, c, weight=1.0):
@@ -38,12 +49,13 @@ def labels(x, y):
     return y.float()
 
 
-def recipe(x, y, epochs=10, weight=0.5, z_dim=128, width=32, lr_g=2e-4, lr_c=4e-4, batch=64,
-           augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
-    """x uint8 (N, C, S, S) with S 32 or 64; y 0/1 attributes (N, A)."""
+def recipe(x, y, epochs=10, weight=0.5, both=False, z_dim=128, width=32, lr_g=2e-4, lr_c=4e-4,
+           batch=64, augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
+    """x uint8 (N, C, S, S) with S 32 or 64; y 0/1 attributes (N, A). Shifts (augment) make small
+    attributes slow to read where faces are aligned."""
     (channels, side), n = x.shape[1:3], y.shape[1]
-    players = gan.Generator(z_dim, n, width, side, channels), gan.Critic(n, width, side, channels)
-    losses = partial(critic_loss, weight=weight), partial(generator_loss, weight=weight)
+    players = gan.Generator(z_dim, n, width, side, channels), Critic(n, width, side, channels)
+    losses = partial(critic_loss, weight=weight, both=both), partial(generator_loss, weight=weight)
     batches = Batches(x, y, size=batch, seed=seed)
     return duel.play(*players, losses, batches, epochs, lr_g, lr_c, ask=labels, augment=augment,
                      ema=ema, bf16=bf16, also=("read real", "read fake"))  # fmt: skip

@@ -153,17 +153,28 @@ def maps(tables, groups, names, columns=3):
     return figure
 
 
-def heat(tables, columns=3, xlabel="column, pixels", ylabel="row, pixels"):
-    """{title: table (H, W)}, a heat map each with its own scale; 0 is white where signs mix."""
-    rows = -(-len(tables) // columns)
-    figure = Figure(figsize=(3.2 * columns, 2.7 * rows), layout="constrained")
+def heat(tables, columns=3, xlabel="column, pixels", ylabel="row, pixels", rows=None, heads=None):
+    """{title: table (H, W)}, a heat map each with its own scale; 0 is white where signs mix.
+
+    rows: a name for each row of a table, in place of its number. heads: for each column.
+    """
+    lines = -(-len(tables) // columns)
+    wide, high = 0.24 * len(heads or ()), 0.26 * len(rows or ()) + 1.2 * bool(heads)
+    figure = Figure(figsize=(max(3.2, 1.8 + wide) * columns, max(2.7, 0.8 + high) * lines),
+                    layout="constrained")  # fmt: skip
     for i, (title, table) in enumerate(tables.items()):
-        axis, table = figure.add_subplot(rows, columns, i + 1), np.asarray(table)
+        axis, table = figure.add_subplot(lines, columns, i + 1), np.asarray(table)
         mixed, top = table.min() < 0 < table.max(), np.abs(table).max()
         how = {"cmap": "RdBu_r", "vmin": -top, "vmax": top} if mixed else {"cmap": "viridis"}
-        figure.colorbar(axis.imshow(table, interpolation="nearest", **how), ax=axis)
+        aspect = "auto" if rows or heads else "equal"
+        shown = axis.imshow(table, interpolation="nearest", aspect=aspect, **how)
+        figure.colorbar(shown, ax=axis)
         axis.set_title(title, fontsize=9)
         axis.set(xlabel=xlabel, ylabel=ylabel)
+        if rows:
+            axis.set_yticks(range(len(rows)), rows, fontsize=8)
+        if heads:
+            axis.set_xticks(range(len(heads)), heads, fontsize=8, rotation=90)
     return figure
 
 

@@ -66,15 +66,34 @@ def random_codes(x, n_codes):
     return F.one_hot(torch.randint(n_codes, (len(x),), device=x.device), n_codes).to(x)
 
 
-def recipe(x, epochs=10, n_codes=7, weight=1.0, embedding=0, z_dim=128, width=32, lr_g=2e-4,
-           lr_c=4e-4, batch=64, augment=True, ema=0.995, bf16=False, seed=0):  # fmt: skip
+def disguised(x):
+    """Pictures (B, C, S, S) with strokes thicker or thinner, turned by up to 25 degrees, scaled,
+    sheared and shifted, each by chance: what changes here, no code can mean."""
+    thick, turn, size, ratio, shear, right, down = torch.rand(7, len(x), device=x.device) * 2 - 1
+    thick = thick[:, None, None, None]
+    dilated, eroded = F.max_pool2d(x, 3, 1, 1), -F.max_pool2d(-x, 3, 1, 1)
+    x = x + thick.relu() * (dilated - x) + 0.7 * (-thick).relu() * (eroded - x)
+    turn, high = 0.44 * turn, 1 + 0.2 * size
+    wide = high * (1 + 0.25 * ratio)
+    row = torch.stack([wide * turn.cos(), 0.3 * shear - high * turn.sin(), right / 4], 1)
+    other = torch.stack([wide * turn.sin(), high * turn.cos(), down / 4], 1)
+    grid = F.affine_grid(torch.stack([row, other], 1), x.shape, align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def recipe(x, epochs=10, n_codes=7, weight=1.0, embedding=0, disguise=False, z_dim=128,
+           width=32, lr_g=2e-4, lr_c=4e-4, batch=64, augment=True, ema=0.995, bf16=False,
+           seed=0):  # fmt: skip
     """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's learned
-    vector, 0 for one-hot."""
+    vector, 0 for one-hot. disguise: the critic sees all pictures `disguised`, not just shifted."""
     channels, side = x.shape[1:3]
     size = z_dim, n_codes, *([embedding] if embedding else []), width, side, channels
     generator = Embedded(*size) if embedding else gan.Generator(*size)
     critic = gan.Critic(n_codes, width, side, channels)
     losses = partial(critic_loss, weight=weight), partial(generator_loss, weight=weight)
     batches, ask = Batches(x, size=batch, seed=seed), partial(random_codes, n_codes=n_codes)
-    return duel.play(generator, critic, losses, batches, epochs, lr_g, lr_c, ask=ask,
-                     augment=augment, ema=ema, bf16=bf16, also=("read code",))  # fmt: skip
+    step, batches = duel.play(generator, critic, losses, batches, epochs, lr_g, lr_c, ask=ask,
+                              augment=augment, ema=ema, bf16=bf16, also=("read code",))  # fmt: skip
+    if disguise:
+        step.augment = disguised
+    return step, batches

@@ -75,17 +75,41 @@ def information(codes, attributes):
     return (joint * np.log2(ratio)).sum((0, 1))
 
 
-def meanings(codes, attributes, n_permutations=200, seed=0):
-    """For every column of attributes (N, A): I(code; attribute) in bits, and its p-value.
+def explained(codes, values):
+    """Share of the variance of each column of values (N, F) that lies between the codes, (F,).
 
-    p: how often shuffled codes carry as much, the observed one counted along. (A,), (A,)
+    Eta squared: 0 when all codes have one mean, 1 when the code fixes the value.
+    """
+    values = np.asarray(values, float)
+    of_code = np.eye(max(codes) + 1)[codes]  # (N, K)
+    n = of_code.sum(0)
+    means = of_code.T @ values / n.clip(1)[:, None]
+    between = (n[:, None] * (means - values.mean(0)) ** 2).sum(0)
+    within = ((values - values.mean(0)) ** 2).sum(0)
+    return np.divide(between, within, where=within > 0, out=np.zeros_like(between))
+
+
+def departures(codes, values):
+    """Mean of each column of values (N, F) under each code less that over all pictures, (K, F);
+    and the same in standard errors of a sample drawn without regard to its code."""
+    values = np.asarray(values, float)
+    of_code = np.eye(max(codes) + 1)[codes]
+    n = of_code.sum(0)[:, None].clip(1)
+    off = of_code.T @ values / n - values.mean(0)
+    error = values.std(0, ddof=1) * np.sqrt(1 / n - 1 / len(values))
+    return off, np.divide(off, error, where=error > 0, out=np.zeros_like(off))
+
+
+def meanings(codes, values, n_permutations=200, seed=0, statistic=information):
+    """statistic(codes, values) for every column of values (N, F), and its p-value. (F,), (F,)
+
+    The statistic: I(code; attribute) in bits of 0/1 columns, or `explained` of any. p: how often
+    shuffled codes reach as much, the observed one counted along.
     """
     rng = np.random.default_rng(seed)
-    attributes = np.asarray(attributes, float)
-    found = information(codes, attributes)
-    null = np.stack(
-        [information(rng.permutation(codes), attributes) for _ in range(n_permutations)]
-    )
+    values = np.asarray(values, float)
+    found = statistic(codes, values)
+    null = np.stack([statistic(rng.permutation(codes), values) for _ in range(n_permutations)])
     return found, (1 + (null >= found).sum(0)) / (1 + n_permutations)
 
 

@@ -28,6 +28,9 @@ MAKERS = {
     "bars": lambda: figures.bars(["smile", "age"], [0.5, 0.9], "AUC", line=(0.5, "chance")),
     "spectrum": lambda: figures.spectrum(np.array([0.1, 3.0, 0.0]), "nats", line=(0.01, "active")),
     "heat": lambda: figures.heat({"a": np.eye(3), "b": -np.eye(3) + 0.1}, columns=2),
+    "named heat": lambda: figures.heat(
+        {"a": np.eye(2, 3)}, 1, "factor", "code", rows=["0", "1"], heads=["smile", "age", "gaze"]
+    ),
     "scatter": lambda: figures.scatter(np.eye(2), [0, 1], ["a", "b"]),
 }  # fmt: skip
 
@@ -126,3 +129,10 @@ def test_a_heat_map_shows_its_table_and_white_for_zero_where_signs_mix():
     assert set(shown) == {"mixed", "plain"}
     np.testing.assert_array_equal(shown["mixed"].get_array(), mixed)
     assert shown["mixed"].get_clim() == (-2.0, 2.0) and shown["plain"].get_clim() == (1.0, 4.0)
+
+
+def test_a_heat_map_names_its_rows_and_columns():
+    (axis, _) = MAKERS["named heat"]().axes
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["0", "1"]
+    assert [t.get_text() for t in axis.get_xticklabels()] == ["smile", "age", "gaze"]
+    assert axis.get_xlabel() == "factor" and axis.images[0].get_array().shape == (2, 3)

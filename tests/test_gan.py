@@ -62,10 +62,19 @@ def test_acgan_adds_reading_of_real_pictures_to_the_critic_alone():
     torch.testing.assert_close(terms["read real"], 0.7 * read)
     torch.testing.assert_close(terms["loss"], gan.hinge(REAL, FAKE, ASKED)["loss"] + 0.7 * read)
     assert not terms["loss"].requires_grad  # nobody learns from how drawn pictures are read
+    paper = acgan.critic_loss(REAL, FAKE, ASKED, weight=0.7, both=True)  # there the critic does
+    torch.testing.assert_close(paper["loss"] - terms["loss"], 0.7 * acgan.read(FAKE, ASKED))
     terms = acgan.generator_loss(FAKE, ASKED, weight=0.7)
     asked = -0.7 * Bernoulli(logits=FAKE.guess).log_prob(ASKED).sum(1).mean()
     torch.testing.assert_close(terms["asked for"], asked)
     torch.testing.assert_close(terms["loss"], terms["generator"] + asked)
+
+
+def test_acgan_reads_features_whatever_their_size():
+    critic = acgan.Critic(3, width=4)
+    h = torch.randn(2, 256)
+    torch.testing.assert_close(critic.guess(0.01 * h), critic.guess(h), atol=0.05, rtol=0)
+    assert critic(torch.rand(2, 3, 32, 32)).guess.shape == (2, 3)
 
 
 def test_infogan_adds_reading_of_drawn_pictures_to_both():
@@ -85,6 +94,22 @@ def test_the_information_bound_is_that_of_a_known_channel():
     exact = (p * (p / 0.25).log()).sum(1).mean()
     assert infogan.bound(cross_entropy, 4).item() == pytest.approx(exact.item())
     assert infogan.bound(math.log(4), 4) == pytest.approx(0)
+
+
+def test_a_disguise_changes_each_picture_and_keeps_what_it_shows():
+    torch.manual_seed(0)
+    x = torch.zeros(200, 1, 32, 32)
+    x[:, :, 12:20, 12:20] = 1.0
+    seen = infogan.disguised(x)
+    assert seen.shape == x.shape and seen.min() >= 0 and seen.max() <= 1 + 1e-6
+    mass = seen.sum((1, 2, 3))  # strokes get thicker and thinner
+    assert mass.min() < 50 and mass.max() > 80 and (seen[0] != seen[1]).any()
+    middle = (seen * torch.arange(32)).sum((1, 2, 3)) / mass - 15.5
+    assert 2 < middle.abs().max() < 6 and abs(middle.mean()) < 0.5  # shifted to both sides
+    for how in (True, False):
+        step, batches = small(infogan.recipe, disguise=how)
+        assert (step.augment is infogan.disguised) == how
+        step(*next(batches.epoch(0)))
 
 
 def test_random_codes_are_one_hot_and_equally_likely():

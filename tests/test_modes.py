@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import f_oneway
 from sklearn.metrics import mutual_info_score
 
 from course_lib import metrics, modes
@@ -92,6 +93,34 @@ def test_a_meaning_is_told_from_chance():
     found, p = modes.meanings(codes, np.stack([told, free], 1))
     assert found[0] == pytest.approx(mutual_info_score(codes, told) / np.log(2)) and found[0] > 0.5
     assert p[0] == pytest.approx(1 / 201) and p[1] > 0.05
+
+
+def test_the_share_that_codes_explain():
+    codes = np.array([0, 0, 1, 1])
+    values = np.array([[1.0, 1.0, 5.0, 0.0], [1.0, 3.0, 5.0, 1.0], [3.0, 3.0, 5.0, 0.0],
+                       [3.0, 5.0, 5.0, 1.0]])  # fmt: skip
+    # fixed by the code; means 2 and 4, variance 2, of it 1 between; never changing; no link
+    np.testing.assert_allclose(modes.explained(codes, values), [1.0, 0.5, 0.0, 0.0])
+    rng = np.random.default_rng(0)
+    many, v = rng.integers(0, 6, 300), rng.standard_normal((300, 1))
+    v[many == 2] += 1.0
+    found, p = modes.meanings(many, v, 99, statistic=modes.explained)
+    groups = [v[many == k, 0] for k in range(6)]
+    f = f_oneway(*groups).statistic  # eta squared is F in another dress
+    assert found[0] == pytest.approx(5 * f / (5 * f + 294)) and p[0] == 0.01
+
+
+def test_departures_are_counted_in_standard_errors():
+    rng = np.random.default_rng(0)
+    codes, values = np.repeat(np.arange(4), 50), rng.standard_normal((200, 400))
+    off, errors = modes.departures(codes, values)
+    np.testing.assert_allclose(off[1], values[50:100].mean(0) - values.mean(0))
+    assert errors.std() == pytest.approx(1, abs=0.05)  # chance departs by one standard error
+    values[codes == 3, 0] += 2
+    off, errors = modes.departures(codes, values)
+    assert errors[:, 0].argmax() == 3 and errors[3, 0] > 6
+    assert off[3, 0] == pytest.approx(1.5, abs=0.4)
+    assert (modes.departures(codes, np.ones((200, 1)))[1] == 0).all()
 
 
 def test_p_values_of_chance_are_uniform():
