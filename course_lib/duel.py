@@ -65,7 +65,7 @@ class Duel:
 
     @torch.no_grad()
     def look(self, x, *labels):
-        """The terms of a batch as a step names them, while nobody learns (without r1 and traces)."""
+        """The terms of a batch, named as in a step, while nobody learns (no r1, no traces)."""
         c = self.ask(x, *labels)
         x_fake = self.generator(torch.randn(len(x), self.generator.z_dim, device=x.device), c)
         real, fake = self.critic(self.augment(x)), self.critic(self.augment(x_fake))
