@@ -135,7 +135,8 @@ def border(x, width=2):
 
 
 def grid(x, period=4, margin=4):
-    """Share of the fine grain of the mean grey picture that repeats every `period` pixels, [0, 1].
+    """What of the fine grain of the mean grey picture repeats every `period` pixels: its share,
+    [0, 1], and its root mean square, on the scale of x.
 
     Fine grain: what differs from the mean over 5x5. Faces have none that repeats; a transposed
     convolution's pattern repeats with its stride. The outer `margin` pixels are left out.
@@ -144,7 +145,8 @@ def grid(x, period=4, margin=4):
     fine = mean - nn.functional.avg_pool2d(mean, 5, 1, 2, count_include_pad=False)
     fine = fine[0, 0, margin:-margin, margin:-margin]
     phases = fine.unfold(0, period, period).unfold(1, period, period).mean((0, 1))
-    return float(phases.var(correction=0) / fine.var(correction=0).clamp(min=1e-12))
+    repeats, all_of_it = phases.var(correction=0), fine.var(correction=0)
+    return float(repeats / all_of_it.clamp(min=1e-12)), float(repeats.sqrt())
 
 
 # ---- curves -------------------------------------------------------------------------------------

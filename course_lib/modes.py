@@ -44,6 +44,14 @@ def collapsed(history, least=0.3):
     return int(history["epoch"].iloc[int(np.flatnonzero(alive)[-1]) + 1])
 
 
+def state(history, least=0.3):
+    """The same in words: "alive", "collapsed from epoch 5 on", or "never diverse"."""
+    epoch = collapsed(history, least)
+    if epoch is not None:
+        return f"collapsed from epoch {epoch} on"
+    return "alive" if (history["diversity"] >= least).any() else "never diverse"
+
+
 def bins_hit(real, drawn, n_bins=4):
     """How many of the cells that real pictures fill the drawn ones fill too: (hit, filled).
 

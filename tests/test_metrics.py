@@ -201,12 +201,18 @@ def test_a_pattern_that_repeats_is_a_grid_and_noise_is_none(period, least, most)
     torch.manual_seed(0)
     tile = torch.rand(3, period, period)
     x = tile.repeat(1, 12, 12)[None, :, :32, :32].expand(5, -1, -1, -1)
-    assert least <= metrics.grid(x) <= most  # a period of 3 does not repeat every 4
+    assert least <= metrics.grid(x)[0] <= most  # a period of 3 does not repeat every 4
     noise = torch.rand(1, 3, 32, 32)
-    assert 0 < metrics.grid(noise) < 0.1
+    assert 0 < metrics.grid(noise)[0] < 0.1
     half = noise + torch.rand(1, 1, 4, 4).repeat(1, 1, 8, 8)
-    assert 0.1 < metrics.grid(half) < 0.95
-    assert metrics.grid(torch.ones(2, 3, 32, 32)) == pytest.approx(0, abs=1e-6)
+    assert 0.1 < metrics.grid(half)[0] < 0.95
+    assert metrics.grid(torch.ones(2, 3, 32, 32)) == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_the_size_of_a_chessboard_is_its_amplitude():
+    board = 0.5 + 0.2 * ((torch.arange(32)[:, None] + torch.arange(32)) % 2 * 2 - 1).float()
+    share, size = metrics.grid(board[None, None])
+    assert share == pytest.approx(1) and size == pytest.approx(0.2 * 24 / 25, rel=1e-3)
 
 
 def test_active_units_counts_means_that_move():

@@ -60,6 +60,8 @@ def test_the_watch_measures_in_the_features_that_it_is_given():
 def test_the_alarm_names_the_epoch(values, epoch):
     history = pd.DataFrame({"epoch": range(1, len(values) + 1), "diversity": values})
     assert modes.collapsed(history) == epoch
+    words = f"collapsed from epoch {epoch} on" if epoch else "alive"
+    assert modes.state(history) == ("never diverse" if max(values) < 0.3 else words)
 
 
 def test_bins_are_those_of_the_real_pictures():
