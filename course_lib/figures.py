@@ -195,6 +195,44 @@ def pad(points, at, picture, title):
     return figure
 
 
+def ladder(models):
+    """{name: [(side, groups), ...]}, coarse first: encoder and decoder of a hierarchical VAE each,
+    scales one below the other, a filled box for every group, hollow ones for plain cells."""
+    most = max(n for scales in models.values() for _, n in scales)
+    figure = Figure(figsize=(1.3 * (most + 2) * len(models), 3.6), layout="constrained")
+    for axis, (name, scales) in zip(figure.subplots(1, len(models), squeeze=False)[0],
+                                    models.items(), strict=True):  # fmt: skip
+        for row, (side, n) in enumerate(scales):
+            y = len(scales) - row
+            _box(axis, 0, y, f"encoder\n{side}x{side}", "#e3e8ee")
+            for i in range(most):
+                _box(
+                    axis,
+                    1.6 + i,
+                    y,
+                    f"z {side}x{side}" if i < n else "",
+                    COLOURS[0] if i < n else "white",
+                )
+            axis.annotate("", (1.2, y), (0.45, y), arrowprops={"arrowstyle": "->"})
+            if row:
+                axis.annotate(
+                    "", (1.6, y + 0.3), (0.6 + most, y + 0.7), arrowprops={"arrowstyle": "->"}
+                )
+                axis.annotate("", (0, y + 0.7), (0, y + 0.3), arrowprops={"arrowstyle": "->"})
+        axis.text(0, 0.35, "picture", ha="center", fontsize=8)
+        axis.text(0.6 + most, 0.35, "pixels", ha="center", fontsize=8)
+        axis.set(xlim=(-0.7, most + 1.2), ylim=(0.2, len(scales) + 0.6), title=name)
+        axis.set_axis_off()
+    return figure
+
+
+def _box(axis, x, y, text, colour):
+    white = colour == COLOURS[0]
+    axis.text(x, y, text or "cells", ha="center", va="center", fontsize=7,
+              color="white" if white else "black",
+              bbox={"boxstyle": "round", "facecolor": colour, "edgecolor": "#50606e"})  # fmt: skip
+
+
 def png(figure, dpi=100):
     """The figure as PNG bytes, without a date, so that equal pictures are equal files."""
     file = io.BytesIO()

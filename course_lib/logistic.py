@@ -5,6 +5,8 @@ v + 1/2; 0 and 255 also take the tails. Within a pixel red comes first; the mean
 with red, and those of blue with both. Everything is in nats, summed over an image, shape (B,).
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -26,6 +28,23 @@ def nll(x, parameters, n_mixtures):
     mean = _coloured(mean, coefficient, x)
     log_mass = log_interval(x, mean, log_scale).sum(2)  # channels of one component belong together
     return -(log_mass + weight.log_softmax(1)).logsumexp(1).flatten(1).sum(1)
+
+
+def bits(nats, shape):
+    """Nats per image -> bits per dimension, of pictures of this shape (C, H, W)."""
+    return nats / (math.prod(shape) * math.log(2))
+
+
+def mean(parameters, n_mixtures, channels):
+    """The mean of p(x), (B, C, H, W) in [0, 1], but for the tails that 0 and 255 take."""
+    weight, mean, _, coefficient = _split(parameters, channels, n_mixtures)
+    if coefficient is not None:  # a component's own means, red first
+        a, b, c = coefficient.unbind(2)
+        red, green, blue = mean.unbind(2)
+        green = green + a * red
+        mean = torch.stack([red, green, blue + b * red + c * green], 2)
+    mixed = (weight.softmax(1)[:, :, None] * mean).sum(1)
+    return (mixed.clamp(-1, 1) + 1) / 2
 
 
 def log_interval(x, mean, log_scale):

@@ -8,6 +8,9 @@ first call trains and keeps the weights (safetensors) and the history (JSON, nev
 cache/runs/<family>-<key>/. The next call, in any process, opens them. What is stale or damaged is
 noticed, said and trained again. A run killed at any moment goes on where its last checkpoint stands
 and ends in the same weights, bit for bit on the CPU.
+
+Under torchrun all of this is the same, and so is the key: rank 0 looks, opens and writes, all ranks
+train, and all return the run (see ranks.py for what they share, parallel.py for the command).
 """
 
 import ast
@@ -26,7 +29,7 @@ import torch
 from safetensors import SafetensorError
 from tqdm import tqdm
 
-from course_lib import data, train
+from course_lib import data, ranks, train
 from course_lib.files import file_digest, read_tree, write_text, write_tree
 from data_scripts.common import cache_root
 
@@ -51,22 +54,25 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, held=(), title=None):
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}; a run needs at least one")
+    ranks.join()
     settings = arguments(recipe, tensors, settings)
+    names = ranks.first(lambda: [data.digest(*tensors), data.digest(*held)])
     about = {
         "recipe": f"{recipe.__module__.removeprefix('course_lib.')}.{recipe.__name__}",
-        "settings": settings, "epochs": epochs, "data_sha256": data.digest(*tensors),
-        "evaluate": [source_digest(evaluate), data.digest(*held)] if evaluate else None,
+        "settings": settings, "epochs": epochs, "data_sha256": names[0],
+        "evaluate": [source_digest(evaluate), names[1]] if evaluate else None,
     }  # fmt: skip
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     about |= {"key": key, "source_sha256": source_digest(recipe)}
     folder = folder_of(about)
-    with torch.random.fork_rng():  # what comes after draws the same, whether trained or opened
+    with ranks.fork_rng():  # what comes after draws the same, whether trained or opened
         torch.manual_seed(settings.get("seed", 0))
         step, batches = recipe(*tensors, **settings)
-        found = _open(folder, about, step)
+        found = ranks.first(lambda: _open(folder, about, step))
         if found is None:
-            measure = (lambda: evaluate(step.best, *held)) if evaluate else None
+            measure = _measure_of(evaluate, step, held) if evaluate else None
             found = _train(folder, about, step, batches, measure, title or about["recipe"])
+    ranks.share(step)
     train.set_training(step, False)
     return Run(step.best, step, pd.DataFrame(found["history"]), found["about"])
 
@@ -213,22 +219,39 @@ def _open(folder, about, step):
 
 def _train(folder, about, step, batches, measure, title):
     started = time.time()
-    _try_to_write(folder)
-    checkpoint = Checkpoint(folder, about["source_sha256"])
-    history = train.fit(step, batches, about["epochs"], measure, checkpoint, title)
-    modules = {n: p for n, p in step.parts.items() if isinstance(p, torch.nn.Module)}
-    weights = folder / "weights.safetensors"
-    write_tree(weights, {name: part.state_dict() for name, part in modules.items()})
+    ranks.first(lambda: _try_to_write(folder))
+    checkpoint = ranks.Shared(Checkpoint(folder, about["source_sha256"]))
+    with ranks.spread(step, batches) as (update, shards):
+        history = train.fit(
+            update, shards, about["epochs"], measure, checkpoint, title, progress=ranks.rank() == 0
+        )
     about = about | {
         "seconds": float(history.seconds.iloc[-1]) if len(history) else 0.0,
         "device": device_name(next(step.best.parameters()).device),
         "steps": about["epochs"] * len(batches), "torch": torch.__version__,
     }  # fmt: skip
+    return ranks.first(lambda: _keep(folder, about, step, history, checkpoint.path, started))
+
+
+def _measure_of(evaluate, step, held):
+    """What train.fit asks after an epoch: rank 0 measures, where the model is by then."""
+
+    def measure():
+        place = next(step.best.parameters()).device
+        return evaluate(step.best, *(t.to(place) for t in held))
+
+    return lambda: ranks.first(measure)
+
+
+def _keep(folder, about, step, history, checkpoint, started):
+    modules = {n: p for n, p in step.parts.items() if isinstance(p, torch.nn.Module)}
+    weights = folder / "weights.safetensors"
+    write_tree(weights, {name: part.state_dict() for name, part in modules.items()})
     record = {"about": about, "parts": list(modules), "weights_sha256": file_digest(weights),
               "history": history.to_dict("list")}  # fmt: skip
     # run.json comes last: a folder without it is a run that is not finished.
     write_text(folder / "run.json", json.dumps(record, indent=1))
-    checkpoint.path.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
     for part in folder.glob("*.part"):  # half a file of a process that was killed before this one
         if part.stat().st_mtime < started:
             part.unlink()
@@ -286,6 +309,7 @@ class Checkpoint:
 
 def device_name(device):
     """What a protocol calls the device: 'cpu (2 threads)' or the GPU's own name."""
+    times = f"{ranks.world()} x " if ranks.world() > 1 else ""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type} ({torch.get_num_threads()} threads)"
+        return times + torch.cuda.get_device_name(device)
+    return f"{times}{device.type} ({torch.get_num_threads()} threads)"

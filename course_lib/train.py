@@ -5,6 +5,7 @@ a dict of everything trained or remembered (modules, optimisers, averages), each
 The loop owns epochs, means, checkpoints and the watch for NaN; the step owns the update.
 """
 
+import math
 import time
 
 import pandas as pd
@@ -61,11 +62,53 @@ def adam(model, lr, betas=(0.9, 0.999)):
     return torch.optim.Adam(model.parameters(), lr, betas=betas, fused=True)
 
 
+class Guard(torch.nn.Module):
+    """Watches the gradients of an optimiser, before each of its steps, without a look from the CPU.
+
+    A gradient whose norm exceeds `clip` times the usual is shortened to that; one beyond `skip`
+    times, or that is no number, is left out, and counted in `skipped` (Child 2021, section 3.1,
+    with limits relative to a running mean, so that they hold for any data). The optimiser must be
+    a fused one.
+    """
+
+    def __init__(self, optimizer, clip=2.0, skip=10.0, decay=0.9):
+        super().__init__()
+        self.clip, self.skip, self.decay = clip, skip, decay
+        self.register_buffer("usual", torch.tensor(0.0))
+        self.register_buffer("skipped", torch.tensor(0.0))
+        optimizer.grad_scale = None
+        optimizer.register_step_pre_hook(self.watch)
+
+    @torch.no_grad()
+    def watch(self, optimizer, args, kwargs):
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
+        usual = torch.where(self.usual > 0, self.usual, norm)
+        bad = ~(norm <= self.skip * usual)
+        torch.nn.utils.clip_grads_with_norm_(weights, self.clip * usual, norm)
+        optimizer.found_inf = bad.float()  # a fused optimiser leaves such a step out
+        self.skipped += bad
+        # One left out counts too, shortened: should norms stay high, they become the usual ones.
+        seen = torch.where(norm.isfinite(), torch.minimum(norm, self.clip * usual), usual)
+        self.usual.copy_(self.decay * usual + (1 - self.decay) * seen)
+
+
 def annealed(model, loss, lr, n_steps, ema=0.0):
     """Descend by Adam, its rate falling to 0 over n_steps along a cosine."""
     optimizer = adam(model, lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
     return Descend(model, loss, optimizer, ema=ema, schedule=schedule)
+
+
+def warmed(optimizer, warm, total=0):
+    """A schedule: the rate rises over `warm` steps, and where total > 0 it falls to 0 over `total`
+    along a cosine."""
+
+    def share(step):
+        falling = 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))) if total else 1.0
+        return min(1.0, (step + 1) / max(warm, 1)) * falling
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
 def fit(step, batches, epochs, evaluate=None, checkpoint=None, title="training", progress=True):

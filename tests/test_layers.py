@@ -12,6 +12,7 @@ LAYERS = [
     {"gaussian", "logistic", "nets", "files"},
     {"data"},
     {"train"},
+    {"ranks"},
     {"runs", "judge", "metrics", "figures", "likelihood", "duel"},
     {
         "anomalies",
@@ -21,10 +22,12 @@ LAYERS = [
         "vae",
         "cvae",
         "mlvae",
+        "hvae",
+        "levels",
         "gan",
     },  # a family never uses another family
     {"filling", "mlvae_pushed", "gan_seed", "acgan", "infogan"},  # what is built on one family
-    {"notebook"},
+    {"notebook", "parallel"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
 

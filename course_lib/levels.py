@@ -1,0 +1,90 @@
+"""Who controls what: a level of a hierarchical model drawn anew, all others held, and the change
+read off the picture by a judge that took no part in training.
+
+A level is a list of groups, by number. `model` has encode(x), a list of latents, one a group, and
+generate(given=..., temperature=...), as hvae.HVAE.
+"""
+
+import numpy as np
+import torch
+
+
+def of_scales(model):
+    """{"2x2": [0, 1, ...], ...}: the groups on each scale of an HVAE, from the top down."""
+    names = [f"{side}x{side}" for side in model.sides]
+    return {
+        name: [group for group, level in enumerate(model.levels) if level == i]
+        for i, name in enumerate(names)
+    }
+
+
+@torch.no_grad()
+def redrawn(model, zs, level, temperature=1.0):
+    """Pictures (B, C, H, W) with the groups of `level` drawn from the prior, the others held."""
+    given = [None if group in level else z for group, z in enumerate(zs)]
+    return model.generate(len(zs[0]), given=given, temperature=temperature)
+
+
+def swapped(model, zs, others, level):
+    """The pictures behind `zs`, with the groups of `level` taken from those behind `others`."""
+    pairs = enumerate(zip(zs, others, strict=True))
+    with torch.no_grad():
+        return model.generate(given=[b if group in level else a for group, (a, b) in pairs])
+
+
+@torch.no_grad()
+def moved(model, zs, group, at, by):
+    """The pictures behind `zs` with one number of a group moved: at = (row, column, channel)."""
+    z = zs[group].clone()
+    z[:, *at] += by
+    return model.generate(given=[*zs[:group], z, *zs[group + 1 :]])
+
+
+@torch.no_grad()
+def changes(model, read, x, levels, size=250):
+    """{level: (N, F)}: squared change of what `read(pictures)`, (B, F), says, against the same
+    picture's reconstruction, when each level is drawn anew from the prior.
+
+    x: floats in [0, 1]. levels: {name: groups}. Two rows more frame them: "posterior", all groups
+    drawn again from the picture's own posterior, and "all", all of them from the prior.
+    """
+    found = {name: [] for name in ("posterior", *levels, "all")}
+    for part in x.split(size):
+        zs = model.encode(part)
+        before = read(model.generate(given=zs))
+        after = {name: redrawn(model, zs, groups) for name, groups in levels.items()}
+        after["posterior"] = model.generate(given=model.encode(part))
+        after["all"] = model.generate(len(part))
+        for name, pictures in after.items():
+            found[name].append((read(pictures) - before).square())
+    return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}
+
+
+def shares(found, n_resamples=1000, seed=0):
+    """What each level moves, as a share of what drawing everything anew moves: (L, F) each of the
+    estimate and the ends of its 95 % interval, pictures resampled together.
+
+    found: of `changes`; rows in its order, "all" left out. Shares need not sum to 1: levels act
+    together, and what is held may fix a factor that two levels could move.
+    """
+    table = np.stack(list(found.values()))  # (L + 1, N, F), "all" last
+    n = table.shape[1]
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), n_resamples) / n
+    draws = np.einsum("rn,lnf->rlf", weights, table)
+    ratio = draws[:, :-1] / draws[:, -1:]
+    means = table.mean(1)
+    return means[:-1] / means[-1:], *np.quantile(ratio, [0.025, 0.975], axis=0)
+
+
+def epochs_to(history, column, value):
+    """Epochs until a falling column first reaches `value`, between epochs by a straight line; NaN
+    when it never does. Before the first epoch's end nothing is known: 1 at least."""
+    y = np.minimum.accumulate(history[column].to_numpy())
+    reached = np.flatnonzero(y <= value)
+    if not len(reached):
+        return float("nan")
+    i = int(reached[0])
+    if i == 0:
+        return float(history["epoch"].iloc[0])
+    share = (y[i - 1] - value) / (y[i - 1] - y[i])
+    return float(history["epoch"].iloc[i - 1] + share)

@@ -1,0 +1,83 @@
+"""levels: a model whose levels are known must get the matrix that is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from course_lib import hvae, levels
+
+
+class Known:
+    """Three groups of one number each; the pixel (0, 0, i) is the number of group i."""
+
+    sides, levels = (2, 4), [0, 0, 1]
+
+    def encode(self, x):
+        return [x[:, :, :1, i : i + 1] for i in range(3)]
+
+    def generate(self, n=1, given=(None,) * 3, temperature=1.0):
+        known = [z for z in given if z is not None]
+        n = len(known[0]) if known else n
+        zs = [temperature * torch.randn(n, 1, 1, 1) if z is None else z for z in given]
+        return torch.cat(zs, 3)
+
+
+def read(x):
+    """Four factors: one of each group, and the sum of the last two."""
+    x = x.flatten(1)
+    return torch.cat([x, x[:, 1:].sum(1, keepdim=True)], 1)
+
+
+def found(n=4000):
+    return levels.changes(Known(), read, torch.randn(n, 1, 1, 3), levels.of_scales(Known()))
+
+
+def test_levels_of_scales():
+    assert levels.of_scales(Known()) == {"2x2": [0, 1], "4x4": [2]}
+    assert levels.of_scales(hvae.HVAE(width=(8, 8, 8), groups=(1, 2, 1))) == {
+        "2x2": [0],
+        "4x4": [1, 2],
+        "16x16": [3],
+    }
+
+
+def test_the_matrix_of_a_known_model():
+    share, low, high = levels.shares(found())
+    wanted = np.array([[0, 0, 0, 0], [1, 1, 0, 0.5], [0, 0, 1, 0.5]])
+    assert share == pytest.approx(wanted, abs=0.1)
+    assert (low <= share).all() and (share <= high).all()
+    moved = wanted > 0
+    assert (high - low)[moved].min() > 0.01 and (high - low)[moved].max() < 0.2
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    hits = []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        _, low, high = levels.shares(found(300), n_resamples=300, seed=seed)
+        hits.append(low[1, 3] <= 0.5 <= high[1, 3])
+    assert 0.8 < np.mean(hits) <= 1.0
+
+
+def test_redrawn_swapped_and_moved_touch_only_their_level():
+    zs = [torch.full((5, 1, 1, 1), float(i)) for i in range(3)]
+    others = [z + 10 for z in zs]
+    drawn = levels.redrawn(Known(), zs, [1]).flatten(1)
+    assert (drawn[:, [0, 2]] == torch.tensor([0.0, 2.0])).all() and drawn[:, 1].std() > 0
+    assert levels.swapped(Known(), zs, others, [0, 2]).flatten(1)[0].tolist() == [10, 1, 12]
+    assert levels.moved(Known(), zs, 2, (0, 0, 0), 0.5).flatten(1)[0].tolist() == [0, 1, 2.5]
+    assert zs[2].unique().item() == 2  # what was given stays as it was
+
+
+def test_temperature_of_what_is_redrawn():
+    zs = [torch.zeros(4000, 1, 1, 1)] * 3
+    assert levels.redrawn(Known(), zs, [0], 0.5)[..., 0].std().item() == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(("value", "wanted"), [
+    (9.0, 1.0), (6.0, 2.5), (5.0, 3.0), (4.5, 4.5), (1.0, np.nan),
+])  # fmt: skip
+def test_epochs_until_a_value(value, wanted):
+    history = pd.DataFrame({"epoch": [1, 2, 3, 4, 5], "bits": [8.0, 7.0, 5.0, 5.5, 4.0]})
+    assert levels.epochs_to(history, "bits", value) == pytest.approx(wanted, nan_ok=True)
