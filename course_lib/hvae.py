@@ -74,6 +74,22 @@ def blocks(width, n_groups, z_dim, kernel, gain, simple):
     return nn.ModuleList([Group(width, inner, n_groups * z_dim, kernel, gain), *plain])
 
 
+def seen(conv, width, kernel, gain):
+    """A scale of the encoder: maps made smaller, and two cells."""
+    cells = (Residual(width, width // 2, kernel, gain) for _ in range(2))
+    return nn.Sequential(Last(conv), *cells)
+
+
+def head(width, channels, patch, n_mixtures):
+    """Maps (B, side, side, width) -> the pixels' parameters (B, side, side, n * patch^2)."""
+    n = logistic.n_parameters(channels, n_mixtures) if n_mixtures else channels
+    last = nn.Conv2d(width, n * patch**2, 3, 1, 1)
+    if n_mixtures:  # logistics begin narrow: from a width of 1 Adam takes hundreds of steps
+        maps = last.bias.data.view(n, patch**2)
+        maps[n_mixtures * (1 + channels) :][: n_mixtures * channels] = -2.0
+    return nn.Sequential(nn.SiLU(), Last(last))
+
+
 class HVAE(nn.Module):
     """Pictures of side 28 (padded by 2), 32 or 64; n_mixtures = 0: binary pixels, 1 channel.
 
@@ -86,23 +102,15 @@ class HVAE(nn.Module):
         channels, side = shape[0], shape[-1]
         self.shape, self.sides, self.n_mixtures = tuple(shape), tuple(sides), n_mixtures
         self.pad = 2 if side == 28 else 0
-        patch = (side + 2 * self.pad) // sides[2]
+        self.patch = patch = (side + 2 * self.pad) // sides[2]
         gain = 1 / math.sqrt(sum(groups))
         top, middle, low = width
         to_middle, to_low = sides[1] // sides[0], sides[2] // sides[1]
+        down = nn.Conv2d
         self.bottom_up = nn.ModuleList([
-            nn.Sequential(
-                Last(nn.Conv2d(channels, low, patch, patch)),
-                Residual(low, low // 2, 3, gain), Residual(low, low // 2, 3, gain),
-            ),
-            nn.Sequential(
-                Last(nn.Conv2d(low, middle, to_low, to_low)),
-                Residual(middle, middle // 2, 3, gain), Residual(middle, middle // 2, 3, gain),
-            ),
-            nn.Sequential(
-                Last(nn.Conv2d(middle, top, to_middle, to_middle)),
-                Residual(top, top // 2, 1, gain), Residual(top, top // 2, 1, gain),
-            ),
+            seen(down(channels, low, patch, patch), low, 3, gain),
+            seen(down(low, middle, to_low, to_low), middle, 3, gain),
+            seen(down(middle, top, to_middle, to_middle), top, 1, gain),
         ])  # fmt: skip
         self.start = nn.Parameter(torch.zeros(1, sides[0], sides[0], top))
         self.up = nn.ModuleList([
@@ -115,9 +123,7 @@ class HVAE(nn.Module):
             blocks(w, n, z_dim, kernel, gain, simple)
             for w, n, kernel in zip(width, groups, kernels, strict=True)
         )
-        n_out = logistic.n_parameters(channels, n_mixtures) if n_mixtures else channels
-        self.head = nn.Sequential(nn.SiLU(), nn.Linear(low, n_out * patch**2))
-        self.paint = nn.PixelShuffle(patch)
+        self.head = head(low, channels, patch, n_mixtures)
         self.levels = [i for i, s in enumerate(self.scales) for b in s if isinstance(b, Group)]
 
     def features(self, x):
@@ -146,7 +152,7 @@ class HVAE(nn.Module):
                     continue
                 h, group = block(h, e, given[len(drawn)], temperature[len(drawn)])
                 drawn.append(group)
-        parameters = self.paint(self.head(h).permute(0, 3, 1, 2)).float()
+        parameters = F.pixel_shuffle(self.head(h).permute(0, 3, 1, 2), self.patch).float()
         inside = slice(self.pad, parameters.shape[-1] - self.pad)
         return parameters[:, :, inside, inside], drawn
 
@@ -176,14 +182,14 @@ class HVAE(nn.Module):
             return logistic.mean(parameters, self.n_mixtures, self.shape[0])
         return parameters.sigmoid()
 
-    def seen(self, x):
+    def binarised(self, x):
         """Colours as they are; binary pixels drawn anew from grey ones, 0 and 1 stay."""
         return x if self.n_mixtures else torch.bernoulli(x)
 
 
 def loss(model, x, free=0.0):
     """-ELBO in nats per image, plus what each group's KL lacks of `free` nats (free bits)."""
-    x = model.seen(x)
+    x = model.binarised(x)
     parameters, drawn = model(x)
     recon = model.nll(x, parameters).mean()
     kls = torch.stack([kl(group).mean() for group in drawn])

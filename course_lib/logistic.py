@@ -51,9 +51,12 @@ def log_interval(x, mean, log_scale):
     """log of the logistic's mass on [x - STEP / 2, x + STEP / 2], with the tails at -1 and 1."""
     inverse = (-log_scale).exp()
     above, below = ((x - mean + s * STEP / 2) * inverse for s in (1, -1))
-    # log(sigmoid(above) - sigmoid(below)), without a difference of two nearly equal numbers
-    gap = above - below
-    middle = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-gap))
+    # log(sigmoid(above) - sigmoid(below)), without a difference of two nearly equal numbers; of
+    # a very wide logistic the exponential would underflow, and its gradient vanish.
+    gap = STEP * inverse
+    log_gap = torch.where(gap > 1e-4, torch.log(-torch.expm1(-gap.clamp(min=1e-4))),
+                          math.log(STEP) - log_scale)  # fmt: skip
+    middle = F.logsigmoid(above) + F.logsigmoid(-below) + log_gap
     upper = torch.where(x > 1 - STEP / 2, F.logsigmoid(-below), middle)
     return torch.where(x < -1 + STEP / 2, F.logsigmoid(above), upper)
 

@@ -80,7 +80,8 @@ class Last(nn.Module):
 
 
 def cell(n_in, inner, n_out, kernel, gain=1.0):
-    """1x1, kernel x kernel and 1x1 convolutions; the last begins at `gain` times its usual size."""
+    """1x1, kernel x kernel and 1x1 convolutions of what comes in with mean 0 and variance 1 over
+    its channels; the last begins at `gain` times its usual size."""
     last = nn.Linear(inner, n_out)
     nn.init.zeros_(last.bias)
     last.weight.data *= gain
@@ -88,7 +89,8 @@ def cell(n_in, inner, n_out, kernel, gain=1.0):
     if kernel > 1:
         wide = Last(nn.Conv2d(inner, inner, kernel, padding=kernel // 2))
     return nn.Sequential(
-        nn.SiLU(), nn.Linear(n_in, inner), nn.SiLU(), wide, nn.SiLU(), last
+        nn.LayerNorm(n_in, elementwise_affine=False),
+        nn.SiLU(), nn.Linear(n_in, inner), nn.SiLU(), wide, nn.SiLU(), last,
     )  # fmt: skip
 
 

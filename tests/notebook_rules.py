@@ -14,6 +14,7 @@ POINTS = {
     "05": {f"5.{i}": 1 for i in range(1, 6)},
     "06": {"6.1": 1, "6.2": 1, "6.3": 2},
     "07": {f"7.{i}": 0 for i in range(1, 4)},
+    "08": {f"8.{i}": 0 for i in range(1, 6)},
 }
 CELL_ID = re.compile(r"[a-z][a-z0-9-]*")
 HEADING = re.compile(r"^## Question (\d+)\.(\d+) · \S", re.MULTILINE)

@@ -65,23 +65,23 @@ def test_a_binary_picture_is_bernoulli_and_grey_ones_are_drawn_anew():
     parameters, _ = model(x)
     wanted = -Independent(Bernoulli(logits=parameters), 3).log_prob(x)
     torch.testing.assert_close(model.nll(x, parameters), wanted)
-    torch.testing.assert_close(model.seen(x), x)
-    grey = model.seen(torch.full((2000, 1, 4, 4), 0.3))
+    torch.testing.assert_close(model.binarised(x), x)
+    grey = model.binarised(torch.full((2000, 1, 4, 4), 0.3))
     assert set(grey.unique().tolist()) == {0.0, 1.0}
     assert grey.mean().item() == pytest.approx(0.3, abs=0.02)
 
 
 def test_importance_sampling_meets_the_evidence_by_brute_force():
-    """p(x) = E_p[p(x|z)]: 200,000 draws from the prior, against 2,000 from the posterior."""
-    model = binary()
+    """p(x) = E_p[p(x|z)]: 50,000 draws from the prior, against 2,000 from the posterior."""
+    model = binary(0.15)
     x = torch.bernoulli(torch.rand(4, 1, 4, 4))
     with torch.no_grad():
-        logits, _ = model.top_down(n=200_000)
+        logits, _ = model.top_down(n=50_000)
         pairs = torch.stack([-model.nll(one.expand_as(logits), logits) for one in x])
-        evidence = pairs.logsumexp(1) - math.log(200_000)
+        evidence = pairs.logsumexp(1) - math.log(50_000)
     torch.manual_seed(1)
     found = {k: hvae.log_likelihood(model, x, k) for k in (1, 20, 2000)}
-    torch.testing.assert_close(found[2000], evidence, rtol=0, atol=0.04)
+    torch.testing.assert_close(found[2000], evidence, rtol=0, atol=0.06)
     means = [torch.stack([hvae.log_likelihood(model, x, k) for _ in range(300 // k)]).mean().item()
              for k in (1, 20)]  # fmt: skip
     assert means[0] < means[1] < evidence.mean().item() + 0.05
@@ -100,10 +100,10 @@ def test_the_bound_is_the_mean_of_the_log_weights():
 
 @pytest.mark.parametrize("rows", [7, 50, 1000])
 def test_blocks_of_any_size_count_every_picture_and_draw(rows):
-    model, x = binary(), torch.bernoulli(torch.rand(11, 1, 4, 4))
+    model, x = binary(0.1), torch.bernoulli(torch.rand(11, 1, 4, 4))
     whole, parts = hvae.log_likelihood(model, x, 600), hvae.log_likelihood(model, x, 600, rows)
     assert parts.shape == (11,)
-    torch.testing.assert_close(parts, whole, rtol=0, atol=0.3)
+    torch.testing.assert_close(parts, whole, rtol=0, atol=0.2)
 
 
 def test_at_the_start_the_posterior_is_the_prior_and_the_prior_is_standard():

@@ -137,3 +137,23 @@ def test_extremes_stay_finite_with_a_finite_gradient(mean, log_scale):
     value = logistic.nll((torch.rand(2, 3, 2, 2) * 255).round() / 255, p, 2).sum()
     value.backward()
     assert value.isfinite() and p.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("log_scale", [0.0, 4.3, 4.4, 20.0, 90.0, 300.0])
+def test_a_very_wide_logistic_has_a_finite_mass_and_a_gradient_that_narrows_it(log_scale):
+    wide = torch.tensor(log_scale, requires_grad=True)
+    mass = logistic.log_interval(torch.tensor(0.2), torch.tensor(0.1), wide)
+    density = -math.log(4) if log_scale > 3 else math.log(0.2487)  # of a unit logistic near 0
+    assert mass.item() == pytest.approx(density + math.log(2 / 255) - log_scale, rel=3e-3)
+    mass.backward()
+    assert wide.grad.item() == pytest.approx(-1.0, abs=0.02)
+
+
+def test_the_mean_is_that_of_many_draws_and_bits_of_a_uniform_byte_are_eight():
+    p = parameters(3, 2, seed=4)
+    p[:, 2 + 6 : 2 + 12] -= 3  # narrow, so that few draws fall on the ends
+    p[:, 2:8] *= 0.2
+    draws = torch.stack([logistic.sample(p, 2, 3) for _ in range(3000)]).mean(0)
+    assert (draws - logistic.mean(p, 2, 3)).abs().max() < 0.02
+    assert logistic.mean(p, 2, 3).std() > 0.02
+    assert logistic.bits(12 * math.log(256), (3, 2, 2)) == pytest.approx(8.0)
