@@ -212,7 +212,7 @@ def terms(model, x):
 def held_out(model, x):
     """Of uint8 pictures, the same draws every time: -ELBO in nats per image and in bits per
     dimension, and the KL on each scale."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([x.device] if x.is_cuda else []):
         torch.manual_seed(0)
         mean = in_batches(partial(terms, model), x).mean(0).tolist()
     found = {"test nats": sum(mean), "test bits": logistic.bits(sum(mean), model.shape)}

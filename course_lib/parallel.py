@@ -63,6 +63,7 @@ def read(words):
     parser.add_argument("--data", required=True, help="an embedded or prepared set; split train")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--pictures", type=int, help="the first n pictures only")
+    parser.add_argument("--held", type=int, help="evaluate on the first n test pictures only")
     parser.add_argument("--side", type=int, help="averaged to this side, in each rank's memory")
     parser.error = refuse
     return parser.parse_intermixed_args(words)
@@ -110,7 +111,7 @@ def trained(options, recipe, evaluate):
     """The run, and how many pictures it trained on."""
     x, held = pictures(options, "train", options.pictures), []
     if evaluate is not None:
-        held = [pictures(options, "test")] if has_test(options.data) else []
+        held = [pictures(options, "test", options.held)] if has_test(options.data) else []
     run = runs.kept(recipe, [x], options.settings, options.epochs, evaluate if held else None, held)
     return run, len(x)
 

@@ -84,13 +84,13 @@ class Guard(torch.nn.Module):
         weights = [p for group in optimizer.param_groups for p in group["params"]]
         norm = torch.nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
         usual = torch.where(self.usual > 0, self.usual, norm)
-        bad = ~(norm <= self.skip * usual)
+        bad = ~(norm.isfinite() & (norm <= self.skip * usual))
         torch.nn.utils.clip_grads_with_norm_(weights, self.clip * usual, norm)
         optimizer.found_inf = bad.float()  # a fused optimiser leaves such a step out
         self.skipped += bad
         # One left out counts too, shortened: should norms stay high, they become the usual ones.
-        seen = torch.where(norm.isfinite(), torch.minimum(norm, self.clip * usual), usual)
-        self.usual.copy_(self.decay * usual + (1 - self.decay) * seen)
+        seen = self.decay * usual + (1 - self.decay) * torch.minimum(norm, self.clip * usual)
+        self.usual.copy_(torch.where(norm.isfinite(), seen, self.usual))
 
 
 def annealed(model, loss, lr, n_steps, ema=0.0):

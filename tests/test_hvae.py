@@ -232,6 +232,13 @@ def test_the_guard_leaves_out_an_outlier_and_goes_on(bad):
     assert step(1.0)[0] and guard.skipped == 1 and guard.usual.isfinite()
 
 
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_the_guard_leaves_out_a_first_step_that_is_no_number(bad):
+    step, guard = guarded()
+    assert not step(bad)[0] and guard.skipped == 1
+    assert step(1.0)[0] and step(1.1)[0] and guard.skipped == 1
+
+
 def test_the_guard_shortens_what_is_long_and_passes_what_is_usual():
     step, guard = guarded(clip=2.0)
     assert step(1.0)[1] == pytest.approx(math.sqrt(3), rel=1e-5)

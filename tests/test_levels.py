@@ -44,7 +44,7 @@ def test_levels_of_scales():
 
 def test_the_matrix_of_a_known_model():
     share, low, high = levels.shares(found())
-    wanted = np.array([[0, 0, 0, 0], [1, 1, 0, 0.5], [0, 0, 1, 0.5]])
+    wanted = np.array([[0, 0, 0, 0], [1, 1, 0, 0.5], [0, 0, 1, 0.5], [1, 1, 1, 1]])
     assert share == pytest.approx(wanted, abs=0.1)
     assert (low <= share).all() and (share <= high).all()
     moved = wanted > 0
@@ -58,6 +58,14 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
         _, low, high = levels.shares(found(300), n_resamples=300, seed=seed)
         hits.append(low[1, 3] <= 0.5 <= high[1, 3])
     assert 0.8 < np.mean(hits) <= 1.0
+
+
+def test_the_ruler_is_the_level_that_leads_and_nobody_where_two_are_alike():
+    names = list(levels.of_scales(Known()))
+    assert levels.ruler(found(), names, [0]) == "2x2"
+    assert levels.ruler(found(), names, [0, 1, 2]) == "2x2"  # two of three
+    assert levels.ruler(found(), names, [2]) == "4x4"
+    assert levels.ruler(found(), names, [1, 2]) is None
 
 
 def test_redrawn_swapped_and_moved_touch_only_their_level():

@@ -246,11 +246,11 @@ def prepared(folder, side=64):
 def test_the_command_trains_what_a_notebook_opens(monkeypatch):
     prepared(cache_root())
     done = torchrun("-m", "course_lib.parallel", "vae", "--data", "tiny", "--epochs", 2,
-                    "width=8", "z_dim=4", "batch=16", cache=cache_root())  # fmt: skip
+                    "--held", 8, "width=8", "z_dim=4", "batch=16", cache=cache_root())  # fmt: skip
     assert done.returncode == 0, done.stderr
     monkeypatch.setattr("course_lib.train.fit", lambda *a, **k: pytest.fail("it was trained"))
     x, x_test = (data.load("tiny", split).x for split in ("train", "test"))
-    run = runs.kept(vae.recipe, [x], VAE, 2, vae.held_out, [x_test])
+    run = runs.kept(vae.recipe, [x], VAE, 2, vae.held_out, [x_test[:8]])
     assert f"kept under {run.about['key']} in {runs.folder_of(run.about)}" in done.stdout
     assert "images/s" in done.stdout and done.stdout.count("kept under") == 1
 
