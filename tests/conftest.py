@@ -40,3 +40,11 @@ def awake(model, scale=0.1):
         for p in model.parameters():
             p += scale * torch.randn_like(p)
     return model.eval()
+
+
+def pictures(n=16, channels=3, size=64):
+    """Soft stripes, each picture with its own angle and colour, uint8."""
+    generator = torch.Generator().manual_seed(11)
+    a, b, c = torch.rand(3, n, channels, 1, 1, generator=generator)
+    y, x = torch.meshgrid(torch.linspace(0, 1, size), torch.linspace(0, 1, size), indexing="ij")
+    return (127 * (1 + torch.sin(9 * (a * x + b * y + c)))).round().byte()

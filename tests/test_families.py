@@ -4,21 +4,13 @@ import math
 
 import pytest
 import torch
-from conftest import awake
+from conftest import awake, pictures
 from torch.distributions import Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
 from course_lib import ae, data, judge, train, vae
 
 SIGMA = 0.3
-
-
-def pictures(n=16, channels=3, size=64):
-    """Soft stripes, each picture with its own angle and colour, uint8."""
-    generator = torch.Generator().manual_seed(11)
-    a, b, c = torch.rand(3, n, channels, 1, 1, generator=generator)
-    y, x = torch.meshgrid(torch.linspace(0, 1, size), torch.linspace(0, 1, size), indexing="ij")
-    return (127 * (1 + torch.sin(9 * (a * x + b * y + c)))).round().byte()
 
 
 def small_vae(channels=3):

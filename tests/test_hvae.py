@@ -5,21 +5,13 @@ import math
 
 import pytest
 import torch
-from conftest import awake
+from conftest import awake, pictures
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_lib import data, hvae, logistic, runs, train
 
 TINY = dict(sides=(2, 4, 8), width=(12, 8, 8), groups=(2, 1, 2), z_dim=3, n_mixtures=2)
-
-
-def pictures(n=16, channels=3, size=32):
-    """Soft stripes, each picture with its own angle and colour, uint8."""
-    generator = torch.Generator().manual_seed(11)
-    a, b, c = torch.rand(3, n, channels, 1, 1, generator=generator)
-    y, x = torch.meshgrid(torch.linspace(0, 1, size), torch.linspace(0, 1, size), indexing="ij")
-    return (127 * (1 + torch.sin(9 * (a * x + b * y + c)))).round().byte()
 
 
 def tiny(scale=0.1, **more):
@@ -41,7 +33,7 @@ def normal(mu, logvar):
 
 @pytest.mark.parametrize("free", [0.0, 3.0])
 def test_the_loss_is_that_of_torch_distributions(free):
-    model, x = tiny(), data.pixels(pictures())
+    model, x = tiny(), data.pixels(pictures(size=32))
     torch.manual_seed(3)
     terms = hvae.loss(model, x, free)
     torch.manual_seed(3)
@@ -108,7 +100,7 @@ def test_blocks_of_any_size_count_every_picture_and_draw(rows):
 
 def test_at_the_start_the_posterior_is_the_prior_and_the_prior_is_standard():
     model = hvae.HVAE((3, 32, 32), **TINY)
-    _, drawn = model(data.pixels(pictures(4)))
+    _, drawn = model(data.pixels(pictures(4, size=32)))
     for d in drawn:
         assert d.mu.abs().max() == d.logvar.abs().max() == d.mu_p.abs().max() == 0
         assert hvae.kl(d).abs().max() == 0
@@ -156,7 +148,7 @@ def test_pictures_come_back_in_their_own_shape(shape, sides, k):
 
 def test_every_parameter_learns():
     model = tiny()
-    hvae.loss(model, data.pixels(pictures()))["loss"].backward()
+    hvae.loss(model, data.pixels(pictures(size=32)))["loss"].backward()
     still = [name for name, p in model.named_parameters() if not p.grad.abs().sum() > 0]
     assert still == []
 
@@ -166,7 +158,7 @@ def test_every_parameter_learns():
 
 def test_what_is_given_is_held_and_the_rest_is_drawn():
     model = tiny()
-    zs = model.encode(data.pixels(pictures(4)))
+    zs = model.encode(data.pixels(pictures(4, size=32)))
     for i in range(len(zs)):
         given = [None if k == i else z for k, z in enumerate(zs)]
         _, drawn = model.top_down(given=given)
@@ -175,7 +167,7 @@ def test_what_is_given_is_held_and_the_rest_is_drawn():
 
 
 def test_all_given_is_the_reconstruction():
-    model, x = tiny(), data.pixels(pictures(4))
+    model, x = tiny(), data.pixels(pictures(4, size=32))
     torch.manual_seed(5)
     parameters, drawn = model(x)
     again, _ = model.top_down(given=[d.z for d in drawn])
@@ -193,7 +185,7 @@ def test_temperature_scales_the_draws_of_each_group():
 
 
 def test_held_out_is_the_same_each_time_in_both_units_and_leaves_the_random_state():
-    model, x = tiny(), pictures(12)
+    model, x = tiny(), pictures(12, size=32)
     before = torch.get_rng_state()
     first, second = hvae.held_out(model, x), hvae.held_out(model, x)
     assert first == second and torch.equal(before, torch.get_rng_state())
@@ -265,7 +257,7 @@ def test_the_rate_rises_and_falls():
 
 
 def test_training_lowers_the_bound_and_a_kept_run_opens(capsys):
-    x = pictures(64)
+    x = pictures(64, size=32)
     how = TINY | dict(batch=8, lr=5e-3, ema=0.9, warm=5)
 
     def again():
@@ -281,7 +273,7 @@ def test_training_lowers_the_bound_and_a_kept_run_opens(capsys):
 
 
 def test_bfloat16_gives_the_loss_of_float32_within_a_percent():
-    model, x = tiny(), data.pixels(pictures())
+    model, x = tiny(), data.pixels(pictures(size=32))
     found = []
     for low in (False, True):
         torch.manual_seed(1)
@@ -292,7 +284,7 @@ def test_bfloat16_gives_the_loss_of_float32_within_a_percent():
 
 def survives(steps, lr, batch, depth, bf16, width=(16, 16, 12)):
     """Train and sample at every temperature: all terms, weights and pictures must be finite."""
-    x = pictures(128)
+    x = pictures(128, size=32)
     groups = (depth, depth, depth)
     step, batches = hvae.recipe(x, **TINY | dict(width=width, groups=groups), lr=lr, batch=batch,
                                 bf16=bf16, warm=0)  # fmt: skip
