@@ -74,12 +74,13 @@ def shares(found, n_resamples=1000, seed=0):
 
 
 def ruler(found, names, columns, n_resamples=1000, seed=0):
-    """The level among `names` that moves these factors most, if it leads the second in 97.5 % of
-    resamples of the pictures (the same pictures for all levels), else None."""
-    rows = [list(found).index(name) for name in names]
-    draws = _resampled(found, n_resamples, seed)[:, rows][:, :, columns].mean(2)  # (R, L)
-    best, second = np.argsort(-draws.mean(0))[:2]
-    leads = np.quantile(draws[:, best] - draws[:, second], 0.025) > 0
+    """The level among `names` that moves these factors most, if it leads the second and the row
+    "posterior" in 97.5 % of resamples of the pictures (the same for all levels), else None."""
+    rows = [list(found).index(name) for name in (*names, "posterior")]
+    draws = _resampled(found, n_resamples, seed)[:, rows][:, :, columns].mean(2)  # (R, L + 1)
+    best, *_ = np.argsort(-draws[:, :-1].mean(0))
+    others = np.delete(draws, best, 1)
+    leads = (np.quantile(draws[:, [best]] - others, 0.025, axis=0) > 0).all()
     return names[best] if leads else None
 
 

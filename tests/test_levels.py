@@ -68,6 +68,13 @@ def test_the_ruler_is_the_level_that_leads_and_nobody_where_two_are_alike():
     assert levels.ruler(found(), names, [1, 2]) is None
 
 
+def test_what_moves_less_than_the_posterior_rules_nothing():
+    small = found()
+    assert levels.ruler(small, ["2x2", "4x4"], [2]) == "4x4"
+    small["posterior"] = small["4x4"] + 0.5
+    assert levels.ruler(small, ["2x2", "4x4"], [2]) is None
+
+
 def test_redrawn_swapped_and_moved_touch_only_their_level():
     zs = [torch.full((5, 1, 1, 1), float(i)) for i in range(3)]
     others = [z + 10 for z in zs]
