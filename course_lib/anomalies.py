@@ -39,6 +39,8 @@ def _made_of(name, n):
         source, others = "imagenette-64", data.load("imagenette-64", "test").x
     except data.DataMissing:
         source, others = "photos", data.load("photos", "test", n).x
+    if len(others) < n:
+        raise ValueError(f"{source} has {len(others)} test pictures, not {n}; use a smaller n")
     chosen = torch.randperm(len(others), generator=torch.Generator().manual_seed(SEED))[:n]
     return {
         "upside_down": held[:n].flip(2),

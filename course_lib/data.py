@@ -190,7 +190,7 @@ def _faces(split, n):
     path = cache_root() / "data" / "faces" / f"{split}-{len(factors)}-{source.hexdigest()[:12]}.npy"
     try:
         x = torch.from_numpy(np.load(path))
-    except (OSError, ValueError):  # not there yet, or damaged
+    except (OSError, ValueError, EOFError):  # not there yet, or damaged
         x = render_faces.render(factors)
         write_bytes(path, npy(x))
     return x, render_faces.attributes(factors), list(render_faces.ATTRIBUTES)
@@ -233,7 +233,7 @@ def _open(path, name):
     """Memory-mapped: nothing is read until it is used. Copy-on-write keeps the file as it is."""
     try:
         return torch.from_numpy(np.load(path, mmap_mode="c"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataMissing(f"{Path(path).name}: {error}. {_how_to_prepare(name)}") from None
 
 

@@ -50,7 +50,7 @@ def transposed(n_in, n_out, kernel, stride):
 
 
 def overlap(kernels, side):
-    """How many kernel taps paint each pixel, (side, side), summed over both branches' last steps.
+    """Share of a kernel's taps that paint each pixel, (side, side), summed over both branches.
 
     Uneven where a kernel is not divisible by its stride (Odena, Dumoulin & Olah 2016).
     """

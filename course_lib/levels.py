@@ -47,10 +47,12 @@ def changes(model, read, x, levels, size=250):
 
     x: floats in [0, 1]. levels: {name: groups}. Three rows more frame them: "posterior", all groups
     drawn again from the picture's own posterior; "all", all of them from the prior; and "another",
-    the reconstruction of another picture in place of this one.
+    the reconstruction of another picture in place of this one. ValueError for a single picture.
     """
+    if len(x) < 2:
+        raise ValueError("one picture has no other to be compared with")
     found = {name: [] for name in ("posterior", *levels, "all", "another")}
-    for part in x.split(size):
+    for part in x.tensor_split(-(-len(x) // size)):  # even parts: none of a single picture
         zs = model.encode(part)
         before = read(model.generate(given=zs))
         after = {name: read(redrawn(model, zs, groups)) for name, groups in levels.items()}

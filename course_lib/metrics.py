@@ -157,11 +157,14 @@ def lagged(cause, effect, lags, n_shifts=500, seed=0):
 
     Chance: the cause turned round by a random number of steps, which keeps its own slow changes;
     p is two-sided, for the largest of all lags. Two series of one length -> (len(lags),), p.
+    ValueError for series too short to be turned out of the lags' reach.
     """
     cause, effect = (np.asarray(s, float) for s in (cause, effect))
-    rng = np.random.default_rng(seed)
+    rng, width = np.random.default_rng(seed), max(lags) - min(lags)
+    if len(cause) < 2 * width + 2:
+        raise ValueError(f"{len(cause)} steps are too few for lags {min(lags)} to {max(lags)}")
     found = _correlations(cause, effect, lags)
-    far = rng.integers(max(lags) + 1, len(cause) - max(lags), n_shifts)
+    far = rng.integers(width + 1, len(cause) - width, n_shifts)
     null = np.array([np.abs(_correlations(np.roll(cause, s), effect, lags)).max() for s in far])
     return found, float((1 + (null >= np.abs(found).max()).sum()) / (1 + n_shifts))
 

@@ -99,11 +99,13 @@ def explained(codes, values):
 
 def departures(codes, values):
     """Mean of each column of values (N, F) under each code less that over all pictures, (K, F);
-    and the same in standard errors of a sample drawn without regard to its code."""
+    and the same in standard errors of a sample drawn without regard to its code. A code that never
+    occurs departs by 0."""
     values = np.asarray(values, float)
     of_code = np.eye(max(codes) + 1)[codes]
-    n = of_code.sum(0)[:, None].clip(1)
-    off = of_code.T @ values / n - values.mean(0)
+    count = of_code.sum(0)[:, None]
+    n = count.clip(1)
+    off = np.where(count > 0, of_code.T @ values / n - values.mean(0), 0.0)
     error = values.std(0, ddof=1) * np.sqrt(1 / n - 1 / len(values))
     return off, np.divide(off, error, where=error > 0, out=np.zeros_like(off))
 

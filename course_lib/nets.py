@@ -6,15 +6,6 @@ Decoders return logits (B, channels, 64, 64); `sigmoid` stands where pixels are 
 from torch import nn
 
 
-def fc_encoder(n_pixels, hidden, out_dim):
-    """(B, C, H, W) with C*H*W = n_pixels -> (B, out_dim)."""
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(n_pixels, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
-        nn.Linear(hidden, out_dim),
-    )  # fmt: skip
-
-
 def fc_decoder(in_dim, hidden, shape):
     """(B, in_dim) -> logits (B, *shape)."""
     return nn.Sequential(

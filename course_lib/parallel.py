@@ -34,7 +34,7 @@ def main(words=None):
     try:
         options = read(words)
         recipe, evaluate = family(options.family)
-        options.settings = settings(recipe, options.settings)
+        options.settings = settings(recipe, options.settings, options.epochs)
         ranks.join(alone=True)
         report(*trained(options, recipe, evaluate))
     except train.Diverged as error:
@@ -87,36 +87,65 @@ def family(name):
     return recipe, getattr(module, "held_out", None)
 
 
-def settings(recipe, pairs):
-    """{name: value} of ["batch=256", ...]; ValueError on what the recipe does not know."""
+def settings(recipe, pairs, epochs):
+    """{name: value} of ["batch=256", ...]; ValueError on what the recipe does not know. A recipe
+    whose schedule has a length of its own is given `epochs`."""
     known = inspect.signature(recipe).parameters
     more = [n for n in list(known)[1:] if known[n].default is inspect.Parameter.empty]
     if more:
         raise ValueError(f"this recipe needs {', '.join(more)} beside the pictures: call runs.kept "
                          "in a script under torchrun")  # fmt: skip
-    return dict(setting(pair, list(known)[1:]) for pair in pairs)
+    usual = {n: known[n].default for n in list(known)[1:]}
+    scheduled = {"epochs": epochs} if usual.get("epochs") else {}
+    return scheduled | dict(setting(pair, usual) for pair in pairs)
 
 
-def setting(pair, known):
-    name, _, value = pair.partition("=")
-    if name not in known:
-        raise ValueError(f"the recipe has no setting '{name}'; it has {', '.join(known)}")
+def setting(pair, usual):
+    """(name, value) of "batch=256"; usual: {name: default} of the recipe."""
+    name, _, text = pair.partition("=")
+    if name not in usual:
+        raise ValueError(f"the recipe has no setting '{name}'; it has {', '.join(usual)}")
     try:
-        return name, ast.literal_eval(value)
+        value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         raise ValueError(f"'{pair}': write it as in Python, batch=256 or width=(64,32)") from None
+    kind = {int: (int,), float: (int, float), tuple: (tuple, list)}.get(type(usual[name]))
+    if kind and not isinstance(value, kind):
+        raise ValueError(f"'{pair}': {name} is {usual[name]!r} by default; give a value like it")
+    return name, value
 
 
 def trained(options, recipe, evaluate):
     """The run, and how many pictures it trained on."""
     x, held = pictures(options, "train", options.pictures), []
-    if evaluate is not None:
-        held = [pictures(options, "test", options.held)] if has_test(options.data) else []
+    if evaluate is not None and has_test(options.data):
+        held = [pictures(options, "test", options.held)]
+        if options.settings.get("n_mixtures") == 0:  # the likelihood is of binary pictures
+            held = [data.binarise(held[0], seed=0)]
+    if options.epochs > 0:
+        try_out(options, recipe, x)
     run = runs.kept(recipe, [x], options.settings, options.epochs, evaluate if held else None, held)
     return run, len(x)
 
 
+def try_out(options, recipe, x):
+    """A step on four pictures, thrown away: ValueError where family and pictures do not fit."""
+    few = options.settings
+    if few.get("batch", 1) > 0:  # else the run itself says what is wrong with it
+        few = few | {"batch": 4}
+    try:
+        with ranks.fork_rng():
+            step, batches = recipe(x[:4].clone(), **few)
+            step(*next(iter(batches.epoch(0))))
+    except (TypeError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{options.family} cannot train on pictures {tuple(x.shape[1:])} of "
+                         f"'{options.data}' with these settings: {reason}") from error  # fmt: skip
+
+
 def pictures(options, split, n=None):
+    if options.side is not None and options.side < 1:
+        raise ValueError(f"--side {options.side}: a side is at least one pixel")
     x = data.load(options.data, split, n).x
     return data.smaller(x, options.side) if options.side else x
 

@@ -56,6 +56,9 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, held=(), title=None):
         raise ValueError(f"epochs is {epochs}; a run needs at least one")
     ranks.join()
     settings = arguments(recipe, tensors, settings)
+    if settings.get("epochs", 0) not in (0, epochs):
+        raise ValueError(f"the recipe's schedule is for epochs={settings['epochs']}, the run has "
+                         f"{epochs}: give both the same number")  # fmt: skip
     names = ranks.first(lambda: [data.digest(*tensors), data.digest(*held)])
     about = {
         "recipe": f"{recipe.__module__.removeprefix('course_lib.')}.{recipe.__name__}",
@@ -70,6 +73,8 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, held=(), title=None):
         step, batches = recipe(*tensors, **settings)
         found = ranks.first(lambda: _open(folder, about, step))
         if found is None:
+            torch.manual_seed(settings.get("seed", 0))  # a damaged run may have been half put in
+            step, batches = recipe(*tensors, **settings)
             measure = _measure_of(evaluate, step, held) if evaluate else None
             found = _train(folder, about, step, batches, measure, title or about["recipe"])
     ranks.share(step)
@@ -94,7 +99,8 @@ def source_digest(function):
     that it reaches, the update, and the order and scale of the pictures.
 
     Comments, docstrings and layout do not count, nor what the recipe does not use: a better
-    explanation and a new formula retrain nothing.
+    explanation and a new formula retrain nothing. Of a function that is written in a notebook only
+    its own text counts, not what it calls: after a change there, delete its runs in the cache.
     """
     module = sys.modules[function.__module__]
     if not module.__name__.startswith("course_lib."):  # a function written in a notebook or test

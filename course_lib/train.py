@@ -172,7 +172,7 @@ class _Progress:
         """Turn the epoch's sums into a row of the history."""
         self._look()
         means = (self.total / self.index).tolist()
-        measured = evaluate() if evaluate else {}
+        measured = {name: float(v) for name, v in evaluate().items()} if evaluate else {}
         row = {"epoch": self.epoch + 1, **dict(zip(self.names, means, strict=True)), **measured}
         self.rows.append({**row, "seconds": self.earlier + time.perf_counter() - self.begun})
         self.epoch, self.index, self.total = self.epoch + 1, 0, None
@@ -185,7 +185,9 @@ class _Progress:
         self._look()
         parts = {name: part.state_dict() for name, part in self.step.parts.items()}
         if not all(bool(t.isfinite().all()) for t in _tensors(parts)):
-            return  # the next step's loss will be NaN and say so; the last good state stays
+            # Most often the next step's loss is NaN and says so; the last good state stays.
+            print(f"step {self.steps}: a weight is not finite, so this state is not saved")
+            return
         self.checkpoint.save({
             "parts": parts, "epoch": self.epoch, "index": self.index, "rows": self.rows,
             "total": self.total, "names": self.names, "rng": torch.get_rng_state(),

@@ -120,10 +120,11 @@ def test_faces_broken_off_while_written_are_rendered_again(monkeypatch):
     assert len(data.load("faces", "val", 4).x) == 4
 
 
-def test_a_damaged_file_of_faces_is_rendered_again(forget):
+@pytest.mark.parametrize("end", [-100, 0])
+def test_a_damaged_file_of_faces_is_rendered_again(end, forget):
     first = data.load("faces", "val", 4).x
     (file,) = (cache_root() / "data" / "faces").iterdir()
-    file.write_bytes(file.read_bytes()[:-100])
+    file.write_bytes(file.read_bytes()[:end])
     forget()
     assert torch.equal(data.load("faces", "val", 4).x, first)
 
@@ -200,12 +201,14 @@ def test_a_missing_set_names_its_command(name, command):
     assert f"'{name}'" in str(error.value)
 
 
-@pytest.mark.parametrize("damage", ["cut", "no array", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "no array", "gone"])
 def test_a_damaged_array_names_its_file_and_the_command(damage):
     prepare("mnist")
     path = cache_root() / "data" / "mnist" / "train_x.npy"
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-1])
+    elif damage == "empty":
+        path.write_bytes(b"")
     elif damage == "no array":
         path.write_bytes(b"not an array")
     else:

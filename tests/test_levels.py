@@ -51,6 +51,15 @@ def test_the_matrix_of_a_known_model():
     assert (high - low)[moved].min() > 0.01 and (high - low)[moved].max() < 0.2
 
 
+@pytest.mark.parametrize("n", [2, 5, 9])
+def test_every_picture_has_another_to_be_compared_with(n):
+    x = torch.randn(n, 1, 1, 3)
+    moved = levels.changes(Known(), read, x, levels.of_scales(Known()), size=4)["another"]
+    assert moved.shape[0] == n and (moved.max(1) > 0).all()
+    with pytest.raises(ValueError, match="no other"):
+        levels.changes(Known(), read, x[:1], {})
+
+
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
     hits = []
     for seed in range(40):

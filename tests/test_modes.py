@@ -123,6 +123,8 @@ def test_departures_are_counted_in_standard_errors():
     assert errors[:, 0].argmax() == 3 and errors[3, 0] > 6
     assert off[3, 0] == pytest.approx(1.5, abs=0.4)
     assert (modes.departures(codes, np.ones((200, 1)))[1] == 0).all()
+    off, errors = modes.departures(np.array([0, 0, 2, 2]), np.array([[4.0], [5], [6], [7]]))
+    assert off[:, 0].tolist() == [-1, 0, 1] and errors[1, 0] == 0  # code 1 never occurs
 
 
 def test_p_values_of_chance_are_uniform():
@@ -163,6 +165,14 @@ def test_lags_say_who_comes_first():
     assert np.argmax(found) == 5 + 3 and found[8] > 0.9 and p < 0.01
     minus, _ = metrics.lagged(cause, -effect, range(-5, 6))
     np.testing.assert_allclose(minus, -found)
+
+
+def test_chance_is_out_of_the_reach_of_the_lags():
+    cause = np.random.default_rng(2).standard_normal(60)
+    p = metrics.lagged(cause, np.roll(cause, 5), range(-10, 11))[1]
+    assert p < 0.01  # a shift that brings the true peak back is not chance
+    with pytest.raises(ValueError, match="30 steps are too few"):
+        metrics.lagged(cause[:30], cause[:30], range(-10, 11))
 
 
 def test_what_never_changes_announces_nothing():

@@ -278,13 +278,27 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
         ("vae --data digits --epochs 0", "needs at least one"),
         ("vae --data digits --epochs 1 --side 9", "cannot be averaged to side 9"),
         ("vae --data digits --epochs 1 batch=0", "nothing to train on"),
-        ("gan --data digits --epochs 1", "descends one loss"),
+        ("gan --data faces --pictures 8 --epochs 1", "descends one loss"),
+        ("vae --data digits --epochs 1", "cannot train on pictures (1, 28, 28) of 'digits'"),
+        ("hvae --data faces --epochs 1 width=64", "width is (512, 256, 64) by default"),
+        ("vae --data digits --epochs 1 batch='64'", "give a value like it"),
+        ("vae --data digits --epochs 1 --side 0", "a side is at least one pixel"),
+        ("filling.guess_recipe --data digits --epochs 2 epochs=3", "give both the same number"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(line, message, alone, capsys):
     assert parallel.main(line.split()) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
+
+
+def test_a_likelihood_of_binary_pictures_is_measured_on_binary_ones(alone, monkeypatch):
+    small = {"n_mixtures": 0, "sides": (2, 4, 8), "width": (8, 8, 8), "z_dim": 2, "batch": 8}
+    words = "hvae --data digits --pictures 16 --held 8 --epochs 1".split()
+    assert parallel.main(words + [f"{k}={v}".replace(" ", "") for k, v in small.items()]) == 0
+    monkeypatch.setattr("course_lib.train.fit", lambda *a: pytest.fail("it was trained again"))
+    x, held = (data.load("digits", s, n).x for s, n in (("train", 16), ("test", 8)))
+    runs.kept(hvae.recipe, [x], small, 1, hvae.held_out, [data.binarise(held, seed=0)])
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Kept runs: found again, kept apart, retrained when stale or damaged, and proof against kills."""
 
 import errno
+import json
 import multiprocessing
 import os
 import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import toy_family
@@ -113,6 +115,34 @@ def test_a_full_disk_at_a_checkpoint_does_not_stop_the_training(monkeypatch, cap
 def test_a_misspelt_setting_is_a_type_error():
     with pytest.raises(TypeError, match="widht"):
         runs.kept(recipe, [pictures()], {"widht": 8}, 1)
+
+
+def test_a_schedule_of_another_length_than_the_run_is_refused():
+    def scheduled(x, epochs=30):
+        raise AssertionError("nothing may be built")
+
+    with pytest.raises(ValueError, match="schedule is for epochs=30, the run has 2"):
+        runs.kept(scheduled, [pictures()], {}, 2)
+
+
+def test_what_is_measured_may_be_numbers_of_numpy(monkeypatch):
+    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
+    run = runs.kept(recipe, [pictures()], {}, 2, lambda model: {"a": np.float32(0.5)})
+    assert run.history["a"].tolist() == [0.5, 0.5]
+
+
+def test_a_run_whose_weights_do_not_fit_leaves_nothing_in_the_one_trained_again():
+    expected = unbroken()
+    (folder,) = folders()
+    kept = folder / "weights.safetensors"
+    parts = files.read_tree(kept)
+    parts["model"] = {k: t + 1 for k, t in parts["model"].items()}
+    parts["average"]["module.net.1.weight"] = torch.zeros(1)
+    files.write_tree(kept, parts)
+    record = json.loads((folder / "run.json").read_text())
+    record["weights_sha256"] = files.file_digest(kept)
+    (folder / "run.json").write_text(json.dumps(record))
+    assert_equal(unbroken(), expected)
 
 
 def test_kept_files_hold_no_pickle():
@@ -271,7 +301,7 @@ def test_trees_come_back_as_they_went(tmp_path):
     assert torch.equal(back["a"][0], tree["a"][0]) and torch.equal(back["b"][0], tree["b"][0])
 
 
-def test_a_state_that_is_not_finite_is_never_saved():
+def test_a_state_that_is_not_finite_is_never_saved(capsys):
     step, batches = recipe(pictures())
     keeper = runs.Checkpoint(cache_root() / "runs" / "nan", "source")
     run = train._Progress(step, batches, keeper)
@@ -280,7 +310,7 @@ def test_a_state_that_is_not_finite_is_never_saved():
     with torch.no_grad():
         step.model.net[1].weight[0, 0] = float("nan")
     run.save()
-    assert keeper.path.read_bytes() == good
+    assert keeper.path.read_bytes() == good and "not saved" in capsys.readouterr().out
 
 
 def test_the_digest_names_the_data():
