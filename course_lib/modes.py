@@ -103,9 +103,8 @@ def departures(codes, values):
     occurs departs by 0."""
     values = np.asarray(values, float)
     of_code = np.eye(max(codes) + 1)[codes]
-    count = of_code.sum(0)[:, None]
-    n = count.clip(1)
-    off = np.where(count > 0, of_code.T @ values / n - values.mean(0), 0.0)
+    n = of_code.sum(0)[:, None].clip(1)
+    off = of_code.T @ (values - values.mean(0)) / n
     error = values.std(0, ddof=1) * np.sqrt(1 / n - 1 / len(values))
     return off, np.divide(off, error, where=error > 0, out=np.zeros_like(off))
 

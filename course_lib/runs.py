@@ -73,8 +73,6 @@ def kept(recipe, tensors, settings, epochs, evaluate=None, held=(), title=None):
         step, batches = recipe(*tensors, **settings)
         found = ranks.first(lambda: _open(folder, about, step))
         if found is None:
-            torch.manual_seed(settings.get("seed", 0))  # a damaged run may have been half put in
-            step, batches = recipe(*tensors, **settings)
             measure = _measure_of(evaluate, step, held) if evaluate else None
             found = _train(folder, about, step, batches, measure, title or about["recipe"])
     ranks.share(step)
@@ -211,6 +209,9 @@ def _open(folder, about, step):
         if file_digest(weights) != found["weights_sha256"]:
             raise ValueError("weights.safetensors does not match the digest in run.json")
         parts = read_tree(weights)
+        for name in found["parts"]:  # all of them before any: half a run must not be put in
+            if _shapes(parts[name]) != _shapes(step.parts[name].state_dict()):
+                raise ValueError(f"the weights of its {name} have other names or shapes")
         for name in found["parts"]:
             step.parts[name].load_state_dict(parts[name])
         epochs, how = len(found["history"]["epoch"]), found["about"]
@@ -221,6 +222,10 @@ def _open(folder, about, step):
         shutil.rmtree(folder)
         return None
     return found
+
+
+def _shapes(state):
+    return {name: tensor.shape for name, tensor in state.items()}
 
 
 def _train(folder, about, step, batches, measure, title):
