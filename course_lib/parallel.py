@@ -130,9 +130,10 @@ def trained(options, recipe, evaluate):
 
 def try_out(options, recipe, x):
     """A step on four pictures, thrown away: ValueError where family and pictures do not fit."""
+    few = options.settings | {"batch": min(4, options.settings.get("batch", 4))}
     try:
         with ranks.fork_rng():
-            step, batches = recipe(x[:4].clone(), **options.settings | {"batch": 4})
+            step, batches = recipe(x[:4].clone(), **few)
             step(*next(iter(batches.epoch(0))))
     except (TypeError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
