@@ -1,6 +1,6 @@
 """InfoGAN: codes that nobody labelled.   Chen et al., 2016.
 
-Half of the generator's input is a code c, one-hot, drawn at random. Both players gain one term: the
+Part of the generator's input is a code c, one-hot, drawn at random. Both players gain one term: the
 cross-entropy with which the critic reads c off the *drawn* picture. It bounds the information that
 the picture holds on its code: I(c; G(z, c)) >= H(c) - cross-entropy (equations 4 and 5). The critic
 learns it with its whole trunk; a reading head on a trunk that never learns to read tells nothing.
@@ -12,6 +12,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import parametrize
 
 from course_lib import duel, gan
 from course_lib.data import Batches
@@ -96,4 +97,22 @@ def recipe(x, epochs=10, n_codes=7, weight=1.0, embedding=0, disguise=False, z_d
                               augment=augment, ema=ema, bf16=bf16, also=("read code",))  # fmt: skip
     if disguise:
         step.augment = disguised
+    return step, batches
+
+
+class OfLengthOne(nn.Module):
+    """A parametrisation: every column of a weight (n, K) is as long as a one-hot vector."""
+
+    def forward(self, weight):
+        return F.normalize(weight, dim=0)
+
+
+def unit_recipe(x, epochs=10, n_codes=7, weight=1.0, embedding=128, disguise=False, z_dim=128,
+                width=32, lr_g=2e-4, lr_c=4e-4, batch=64, augment=True, ema=0.995, bf16=False,
+                seed=0):  # fmt: skip
+    """`recipe` with an embedding of length 1: tells what a learned direction does from what a
+    longer vector does. (A linear layer begins 2.5 times as long as one-hot codes.)"""
+    step, batches = recipe(**locals())
+    for net in (step.generator, step.best):  # in place: the optimiser keeps its parameter
+        parametrize.register_parametrization(net.embedding, "weight", OfLengthOne())
     return step, batches

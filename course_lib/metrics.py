@@ -134,6 +134,17 @@ def border(x, width=2):
     return rim - inner.mean((1, 2))
 
 
+def spots(x, size=4):
+    """How much the block of `size` pixels that stands out most is brighter than the eight around
+    it: at the rim and inside, (N,) each, on the scale of x. Whole blocks leave out a finer grid."""
+    blocks = nn.functional.avg_pool2d(x.mean(1, keepdim=True), size)
+    padded = nn.functional.pad(blocks, (1, 1, 1, 1), mode="replicate")
+    around = (9 * nn.functional.avg_pool2d(padded, 3, 1) - blocks) / 8
+    inside, rim = (blocks - around)[:, 0, 1:-1, 1:-1], (blocks - around)[:, 0]
+    rim[:, 1:-1, 1:-1] = -torch.inf
+    return rim.flatten(1).amax(1), inside.flatten(1).amax(1)
+
+
 def grid(x, period=4, margin=4):
     """What of the fine grain of the mean grey picture repeats every `period` pixels: its share,
     [0, 1], and its root mean square, on the scale of x.

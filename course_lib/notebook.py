@@ -20,6 +20,17 @@ from course_lib.runs import device_name
 from data_scripts.common import cache_root
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16(device):
+    """Does the device multiply in bfloat16? Where it cannot, bf16 is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+BF16 = has_bf16(DEVICE)
 PROTOCOL = ("data", "sha256", "split", "n", "scale", "unit", "seed", "budget", "device", "seconds")
 VERDICTS = ("reproduced", "beaten", "refuted", "not comparable", "no claim", "open")
 
@@ -71,7 +82,8 @@ def protocol(about, trained=None, unit="", scale="[0, 1]", seed=0, **more):
     for name, a in known.items():
         how = a["settings"]
         budget = f"{name} {a['epochs']} epochs, {a['steps']} steps of {how.get('batch')} images"
-        budgets += [f"{budget}, rate {how['lr']:g}".strip() if "lr" in how else budget.strip()]
+        budget += f", rate {how['lr']:g}" if "lr" in how else ""
+        budgets += [budget.strip() + (", bf16" if how.get("bf16") else "")]
     return dict(about) | {
         "scale": scale, "unit": unit,
         "seed": ", ".join({str(a["settings"].get("seed", 0)): 0 for a in known.values()}) or seed,

@@ -147,6 +147,20 @@ def test_an_embedded_code_is_looked_up():
     torch.testing.assert_close(model(z, torch.eye(3)[[2, 0, 1]]), expected)
 
 
+def test_a_code_of_length_one_learns_its_direction_alone():
+    step, batches = small(infogan.unit_recipe, embedding=6)
+    train.set_training(step, True)
+    before = step.generator.embedding.weight.clone()
+    for batch in batches.epoch(0):
+        step(*batch)
+    for net in (step.generator, step.best):
+        torch.testing.assert_close(net.embedding.weight.norm(dim=0), torch.ones(7))
+    assert not torch.equal(step.generator.embedding.weight, before)
+    z, vectors = torch.randn(2, 5), step.best.embedding.weight.T
+    expected = gan.Generator.forward(step.best.eval(), z, vectors[[3, 1]])
+    torch.testing.assert_close(step.best(z, torch.eye(7)[[3, 1]]), expected)
+
+
 # ---- the step -----------------------------------------------------------------------------------
 
 
@@ -297,10 +311,23 @@ def test_shifts_are_those_of_a_loop_over_pictures(seed, side):
                 assert torch.equal(moved[i, :, row, column], x[i, :, r, s])
 
 
+@pytest.mark.parametrize("recipe", [gan.recipe, acgan.recipe, infogan.recipe])
+def test_in_bf16_the_nets_compute_in_it_and_keep_their_weights_in_float32(recipe):
+    step, batches = small(recipe, bf16=True)
+    seen = []
+    for net in (step.critic.score, step.generator.net[0]):
+        net.register_forward_hook(lambda module, given, out: seen.append(out.dtype))
+    terms = step(*next(iter(batches.epoch(0))))
+    # The generator draws; the critic sees real ones, drawn ones, and drawn ones for the generator.
+    assert seen == [torch.bfloat16] * 4 and all(t.isfinite() for t in terms.values())
+    state = [step.generator.state_dict(), step.critic.state_dict(), step.opt_g.state_dict()]
+    assert {t.dtype for t in train._tensors(state)} == {torch.float32}
+
+
 # ---- kept, broken, resumed ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("recipe", FAMILIES)
+@pytest.mark.parametrize("recipe", [*FAMILIES, infogan.unit_recipe])
 @pytest.mark.parametrize("at", [2, 5])
 def test_a_broken_duel_ends_in_the_same_weights_and_trace(recipe, at, monkeypatch):
     def run():

@@ -250,3 +250,20 @@ def test_linear_probes_find_what_is_linear_and_only_that():
     assert found["line"] > 0.999 and found["noise"] == pytest.approx(0.5, abs=0.05)
     turned = metrics.linear_probes(z[:half], y[:half], -z[half:], y[half:], ["line", "n", "a"])
     assert turned["line"] < 0.001, "the probe must be fitted on the training codes"
+
+
+@pytest.mark.parametrize(("row", "column", "rim"), [(0, 0, True), (3, 7, True), (3, 4, False)])
+def test_a_bright_spot_is_found_where_it_is(row, column, rim):
+    x = torch.full((2, 3, 32, 32), 0.3)
+    x[0, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 0.4
+    at_rim, inside = metrics.spots(x)
+    there, elsewhere = (at_rim, inside) if rim else (inside, at_rim)
+    # Beyond the border the picture goes on as it ends: a corner lies among three more of itself.
+    beyond = {0: 3, 7: 1}.get(column, 0)
+    assert there.tolist() == pytest.approx([0.4 * (8 - beyond) / 8, 0], abs=1e-6)
+    assert elsewhere.tolist() == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_grid_finer_than_the_blocks_is_no_spot():
+    tile = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(1)).repeat(1, 8, 8)[None]
+    assert max(float(t) for t in metrics.spots(tile)) == pytest.approx(0, abs=1e-6)

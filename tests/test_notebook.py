@@ -332,6 +332,20 @@ def test_an_unknown_profile_or_an_empty_budget_is_refused(profile, budget, said)
         notebook.choose(PROFILES, profile, budget)
 
 
+def test_a_run_in_bf16_says_so():
+    run = SimpleNamespace(about=RUN_ABOUT | {"settings": {"lr": 0.1, "bf16": True}})
+    assert notebook.protocol(ABOUT, run, unit="x")["budget"].endswith("rate 0.1, bf16")
+
+
+@pytest.mark.parametrize(("able", "expected"), [
+    ({"avx512_bf16": True, "amx_bf16": False}, True), ({"amx_bf16": True}, True),
+    ({"avx512_bf16": False, "avx2": True}, False), ({}, False),
+])  # fmt: skip
+def test_bf16_is_for_processors_that_multiply_in_it(able, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert notebook.has_bf16(torch.device("cpu")) is expected
+
+
 def test_several_runs_stand_in_one_protocol():
     run = type("Run", (), {"about": RUN_ABOUT})
     found = notebook.protocol(ABOUT, {"x": run, "y": run}, unit="nats")
