@@ -3,7 +3,7 @@
 One host with 8 GPUs (the same line with fewer, or none, trains on as many CPU processes):
 
     torchrun --standalone --nproc-per-node=8 --max-restarts=3 -m course_lib.parallel \\
-        hvae --data imagenet-64 --epochs 10 batch=256 lr=1e-3
+        hvae --data imagenet-64 --held 5000 --epochs 10 batch=256 lr=1e-3
 
 Two hosts, the same line on each; every host needs the prepared set:
 
@@ -14,7 +14,8 @@ Two hosts, the same line on each; every host needs the prepared set:
 batch is that of all processes together. The run is runs.kept(hvae.recipe, [x], settings, epochs),
 with hvae.held_out and [x_test] behind it where the family has `held_out` and the set a test split.
 Rank 0 writes the checkpoint and the run; a process that dies is restarted by torchrun together with
-the others, and all take up that checkpoint. Bad input: one line a host, exit status 2.
+the others, and all take up that checkpoint. Bad input is one line a host, which torchrun's restarts
+repeat: it cannot know that trying again does not help.
 """
 
 import argparse

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
-from course_lib import data, gaussian, train, vae
+from course_lib import data, gaussian, infogan, train, vae
 from course_lib.runs import device_name
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -176,6 +176,24 @@ def variants(title, model, loss, x, size, n):
     table(title, in_turn(contenders, n))
 
 
+def games(x, n, size=32, width=24):
+    """A step of two players, 07's, in float32 and in bfloat16."""
+
+    def player(bf16, epochs=8):
+        step, batches = infogan.recipe(x, epochs, batch=size, width=width, bf16=bf16)
+        train.set_training(step, True)
+        stream = (batch for epoch in range(epochs) for batch in batches.epoch(epoch))
+
+        def steps(n):
+            for _ in range(n):
+                step(*next(stream))
+
+        return steps
+
+    title = f"InfoGAN, {x.shape[-1]}x{x.shape[-1]}, batch {size}"
+    table(title, in_turn({"float32": player(False), "bf16": player(True)}, n))
+
+
 def evidence(n=256, groups=10):
     """The product of Gaussians of a batch: all groups at once against a loop over pictures."""
     mu, logvar, group = torch.randn(n, 10), torch.randn(n, 10), torch.arange(n) % groups
@@ -206,6 +224,7 @@ def main():
     evidence()
     feeding("VAE 784-512-256-2, batch 100, digits", DenseVAE(), dense_loss, digits, 100, 1)
     feeding("convolutional VAE, 64x64, batch 64, photos", vae.VAE(), vae.loss, photos, 64, 1, 3)
+    games(data.smaller(photos, 32).to(DEVICE), 40)
     variants("VAE 784-512-256-2, the bare step", DenseVAE(), dense_loss, digits, 100, 60)
     variants("convolutional VAE, the bare step", vae.VAE(), vae.loss, photos, 64, 8)
 

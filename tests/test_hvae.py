@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 
 import pytest
 import torch
@@ -270,6 +271,36 @@ def test_training_lowers_the_bound_and_a_kept_run_opens(capsys):
     for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True):
         assert torch.equal(a, b)
     assert "guard" in second.step.parts
+
+
+@pytest.mark.parametrize("at", [2, 5])
+def test_a_broken_run_ends_in_the_weights_and_the_guard_of_an_unbroken_one(at, monkeypatch):
+    how = TINY | dict(batch=4, anneal=2, warm=3, ema=0.9)
+
+    def run():
+        return runs.kept(hvae.recipe, [pictures(12, size=32)], how, 2).step.parts
+
+    expected = {n: p.state_dict() for n, p in run().items()}
+    assert {"model", "optimizer", "schedule", "average", "guard"} <= set(expected)
+    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
+    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
+    calls, whole = [], train.Descend.__call__
+
+    def breaking(self, *batch):
+        calls.append(1)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return whole(self, *batch)
+
+    monkeypatch.setattr(train.Descend, "__call__", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    monkeypatch.setattr(train.Descend, "__call__", whole)
+    found = run()
+    assert found["schedule"].state_dict() == expected["schedule"]
+    for name in ("model", "average", "guard"):
+        for key, value in expected[name].items():
+            assert torch.equal(found[name].state_dict()[key], value), f"{name}.{key}"
 
 
 def test_bfloat16_gives_the_loss_of_float32_within_a_percent():

@@ -33,12 +33,19 @@ SLOTS = dict(shape=(100_000, 1, 64, 64), batch=2000)  # 410 MB, of which a rank 
 
 def train_all(folder):
     """One start of torchrun for many a test: each rank writes down what it found."""
+    drifted, share = [], ranks.share  # what a rank's own training gave, before rank 0's is shared
+
+    def watched(step):
+        drifted.append(data.digest(*(p for m in ranks.modules(step) for p in m.parameters())))
+        share(step)
+
+    ranks.share = watched
     found = {"ae": curve(runs.kept(ae.narrow_recipe, [digits()], AE, 3))}
     found["vae"] = curve(runs.kept(vae.recipe, [faces()], VAE, 10, vae.held_out, [faces()]))
     found["hvae"] = curve(runs.kept(hvae.recipe, [digits()], HVAE, 6, hvae.held_out, [digits()]))
     toy = runs.kept(toy_family.recipe, [toy_family.pictures()], {}, EPOCHS, size, [digits()])
     found["toy"], found["n"] = weights_digest(toy.step), toy.history.n.tolist()
-    found["key"] = toy.about["key"]
+    found["key"], found["drifted"] = toy.about["key"], drifted
     found["nan"] = diverge()
     found["grown"] = memory(folder / "slots.npy")
     (folder / f"found-{ranks.rank()}.json").write_text(json.dumps(found))
@@ -191,6 +198,12 @@ def test_all_ranks_end_with_the_same_weights_and_history(trained):
     one, two = trained[1]
     assert one["toy"] == two["toy"] and one["ae"] == two["ae"] and one["vae"] == two["vae"]
     assert one["n"] == two["n"] == [256.0] * EPOCHS
+
+
+def test_no_rank_drifts_away_in_training(trained):
+    """Parameters only: the statistics of batch norm are of a rank's own rows until the end."""
+    one, two = trained[1]
+    assert len(set(one["drifted"])) == 5 and one["drifted"] == two["drifted"]
 
 
 def test_only_rank_0_writes(trained):
