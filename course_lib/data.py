@@ -216,6 +216,8 @@ def _prepared(name, split, n):
     info = {"data": name, "split": split, "n": len(x), "sha256": sha}
     if len(x) < size:
         info["sha256"] = digest(x, y)
+    if known["recipe"]:
+        info["prepared"] = known["recipe"]
     return Images(x, y, known["names"], info)
 
 
@@ -224,7 +226,8 @@ def _read_about(path, name):
         raise DataMissing(_how_to_prepare(name))
     try:
         known = json.loads(path.read_text())
-        return {"names": list(known["names"]), "splits": dict(known["splits"])}
+        return {"names": list(known["names"]), "splits": dict(known["splits"]),
+                "recipe": str(known.get("recipe", ""))}  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise DataMissing(f"{name}/about.json: {error!r}. {_how_to_prepare(name)}") from None
 
