@@ -95,12 +95,14 @@ def roc(rates, title=""):
 
 def bars(names, values, ylabel, title="", errors=None, line=None):
     """One bar a name; errors (2, N) below and above; `line` = (height, what it means)."""
-    figure, axis = _axes(max(4.0, 0.42 * len(names) + 1.2), 3.2, title)
+    longest = max(len(str(n)) for n in names)
+    turned = longest > 4
+    room = 0.055 * longest * turned + max(2.2, 0.068 * len(ylabel))  # inches: names, and the axis
+    figure, axis = _axes(max(4.0, 0.42 * len(names) + 1.2), max(3.2, room + 0.1), title)
     axis.bar(range(len(names)), values, color=COLOURS[0], yerr=errors, capsize=2)
     if line:
         axis.axhline(line[0], color=COLOURS[1], linestyle="--", linewidth=1, label=line[1])
         axis.legend(fontsize=8)
-    turned = max(len(str(n)) for n in names) > 4
     axis.set_xticks(range(len(names)), names, rotation=60 if turned else 0, fontsize=8,
                     ha="right" if turned else "center")  # fmt: skip
     axis.set_ylabel(ylabel)

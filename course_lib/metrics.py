@@ -136,7 +136,10 @@ def border(x, width=2):
 
 def spots(x, size=4):
     """How much the block of `size` pixels that stands out most is brighter than the eight around
-    it: at the rim and inside, (N,) each, on the scale of x. Whole blocks leave out a finer grid."""
+    it: at the rim and inside, (N,) each, on the scale of x. Whole blocks leave out a finer grid.
+
+    Beyond the border the picture goes on as it ends, so a block at an edge is among its own eight.
+    """
     blocks = nn.functional.avg_pool2d(x.mean(1, keepdim=True), size)
     padded = nn.functional.pad(blocks, (1, 1, 1, 1), mode="replicate")
     around = (9 * nn.functional.avg_pool2d(padded, 3, 1) - blocks) / 8

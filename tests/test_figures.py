@@ -144,3 +144,11 @@ def test_a_ladder_has_a_filled_box_for_every_group():
     assert [w.count("z 2x2") + w.count("z 4x4") for w in words] == [5, 2]
     assert [w.count("cells") for w in words] == [1, 4]
     assert [axis.get_title() for axis in figure.axes] == ["many", "few"]
+
+
+def test_long_names_of_bars_leave_room_for_the_label_of_the_axis():
+    names = ["one-hot, seed 0", "embedding of length 1, seed 2"]
+    figure = figures.bars(names, [0.8, 0.6], "pictures with a spot at the rim, share")
+    figures.png(figure)
+    label = figure.axes[0].yaxis.label.get_window_extent()
+    assert 0 <= label.y0 and label.y1 <= figure.bbox.y1
