@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from course_lib import data
+from course_lib import data, runs
 from data_scripts.common import cache_root
 
 REAL_CACHE = cache_root()  # before any test moves it
@@ -48,3 +48,23 @@ def pictures(n=16, channels=3, size=64):
     a, b, c = torch.rand(3, n, channels, 1, 1, generator=generator)
     y, x = torch.meshgrid(torch.linspace(0, 1, size), torch.linspace(0, 1, size), indexing="ij")
     return (127 * (1 + torch.sin(9 * (a * x + b * y + c)))).round().byte()
+
+
+def interrupted(run, step, at, monkeypatch):
+    """What run() returns when it was broken off at the at-th call of the class `step`, with a save
+    after each, and then taken up again, in a cache of its own."""
+    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
+    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
+    calls, whole = [], step.__call__
+
+    def breaking(self, *batch):
+        calls.append(1)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return whole(self, *batch)
+
+    monkeypatch.setattr(step, "__call__", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    monkeypatch.setattr(step, "__call__", whole)
+    return run()

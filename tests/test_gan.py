@@ -1,10 +1,10 @@
 """GAN, ACGAN, InfoGAN: losses by hand, who moves in which half of a step, what is remembered."""
 
 import math
-import os
 
 import pytest
 import torch
+from conftest import interrupted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -338,21 +338,7 @@ def test_a_broken_duel_ends_in_the_same_weights_and_trace(recipe, at, monkeypatc
 
     expected = {n: {k: v.clone() for k, v in p.state_dict().items()}
                 for n, p in run().items() if isinstance(p, nn.Module)}  # fmt: skip
-    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
-    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
-    calls, whole = [], duel.Duel.__call__
-
-    def breaking(self, *batch):
-        calls.append(1)
-        if len(calls) == at:
-            raise KeyboardInterrupt
-        return whole(self, *batch)
-
-    monkeypatch.setattr(duel.Duel, "__call__", breaking)
-    with pytest.raises(KeyboardInterrupt):
-        run()
-    monkeypatch.setattr(duel.Duel, "__call__", whole)
-    found = run()
+    found = interrupted(run, duel.Duel, at, monkeypatch)
     for name, state in expected.items():
         for key, value in state.items():
             assert torch.equal(found[name].state_dict()[key], value), f"{name}.{key}"

@@ -2,11 +2,10 @@
 
 import itertools
 import math
-import os
 
 import pytest
 import torch
-from conftest import awake, pictures
+from conftest import awake, interrupted, pictures
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -282,21 +281,7 @@ def test_a_broken_run_ends_in_the_weights_and_the_guard_of_an_unbroken_one(at, m
 
     expected = {n: p.state_dict() for n, p in run().items()}
     assert {"model", "optimizer", "schedule", "average", "guard"} <= set(expected)
-    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
-    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
-    calls, whole = [], train.Descend.__call__
-
-    def breaking(self, *batch):
-        calls.append(1)
-        if len(calls) == at:
-            raise KeyboardInterrupt
-        return whole(self, *batch)
-
-    monkeypatch.setattr(train.Descend, "__call__", breaking)
-    with pytest.raises(KeyboardInterrupt):
-        run()
-    monkeypatch.setattr(train.Descend, "__call__", whole)
-    found = run()
+    found = interrupted(run, train.Descend, at, monkeypatch)
     assert found["schedule"].state_dict() == expected["schedule"]
     for name in ("model", "average", "guard"):
         for key, value in expected[name].items():
