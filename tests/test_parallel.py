@@ -42,7 +42,8 @@ def train_all(folder):
     ranks.share = watched
     found = {"ae": curve(runs.kept(ae.narrow_recipe, [digits()], AE, 3))}
     found["vae"] = curve(runs.kept(vae.recipe, [faces()], VAE, 10, vae.held_out, [faces()]))
-    found["hvae"] = curve(runs.kept(hvae.recipe, [digits()], HVAE, 6, hvae.held_out, [digits()]))
+    deep = runs.kept(hvae.recipe, [digits()], HVAE, 6, hvae.held_out, [digits()])
+    found["hvae"], found["deep"] = curve(deep), deep.about["key"]
     toy = runs.kept(toy_family.recipe, [toy_family.pictures()], {}, EPOCHS, size, [digits()])
     found["toy"], found["n"] = weights_digest(toy.step), toy.history.n.tolist()
     found["key"], found["drifted"] = toy.about["key"], drifted
@@ -115,17 +116,17 @@ def die_twice(folder):
     """Rank 1 kills itself in the first attempt, rank 0 in the second; each counts its steps."""
     runs.Checkpoint.due = lambda self: True
     attempt, rank = int(os.environ["TORCHELASTIC_RESTART_COUNT"]), int(os.environ["RANK"])
-    whole, steps = toy_family.loss, folder / f"steps-{attempt}-{rank}"
+    whole, steps = hvae.loss, folder / f"steps-{attempt}-{rank}"
 
-    def deadly(model, x):
+    def deadly(model, x, free):
         with steps.open("a") as file:
             file.write(".")
         if (attempt, rank, steps.stat().st_size) in {(0, 1, 12), (1, 0, 8)}:
             os.kill(os.getpid(), signal.SIGKILL)
-        return whole(model, x)
+        return whole(model, x, free)
 
-    toy_family.loss = deadly
-    runs.kept(toy_family.recipe, [toy_family.pictures()], {}, EPOCHS, size, [digits()])
+    hvae.loss = deadly
+    runs.kept(hvae.recipe, [digits()], HVAE, 6, hvae.held_out, [digits()])
 
 
 def digits():
@@ -235,11 +236,11 @@ def test_killed_workers_are_restarted_and_end_in_the_weights_of_an_unbroken_run(
     assert done.returncode == 0, done.stderr
     steps = {p.name: p.stat().st_size for p in tmp_path.glob("steps-*")}
     assert steps["steps-0-1"] == 12 and steps["steps-1-0"] == 8  # 11 and 7 steps were kept
-    assert steps["steps-2-0"] == steps["steps-2-1"] == 5 * EPOCHS - 11 - 7
-    assert "taken up at epoch 3, batch 2" in done.stdout  # after step 11
-    key = trained[1][0]["key"]
-    broken, unbroken = (json.loads((p / "cache-0" / "runs" / f"toy_family.recipe-{key}" /
-                        "run.json").read_text()) for p in (tmp_path, trained[0]))  # fmt: skip
+    assert steps["steps-2-0"] == steps["steps-2-1"] == 6 * 8 - 11 - 7
+    assert "taken up at epoch 2, batch 4" in done.stdout  # after step 11
+    name = f"hvae.recipe-{trained[1][0]['deep']}"
+    broken, unbroken = (json.loads((p / "cache-0" / "runs" / name / "run.json").read_text())
+                        for p in (tmp_path, trained[0]))  # fmt: skip
     assert broken["weights_sha256"] == unbroken["weights_sha256"]
     assert broken["history"]["loss"] == unbroken["history"]["loss"]
 
