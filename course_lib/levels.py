@@ -63,6 +63,27 @@ def changes(model, read, x, levels, size=250):
     return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}
 
 
+@torch.no_grad()
+def carried(model, x, other, levels):
+    """What each level's codes carry of the difference between x and `other`, pictures that differ
+    in one thing only: {level: (N,)} and what reconstructions keep of the difference, (N,).
+
+    The level's codes, posterior means, are taken from `other`; the change is projected on the one
+    that all codes together make. The last row, "another", is that one with itself, so that `shares`
+    and `ruler` read the table; "posterior" is a draw of x's own codes: 0 in the mean. Kept is 1
+    where the reconstructions differ as the pictures do, 0 where nothing of it is left.
+    """
+    zs, others = model.encode(x, temperature=0.0), model.encode(other, temperature=0.0)
+    before = model.generate(given=zs)
+    changed = {"posterior": model.generate(given=model.encode(x))}
+    changed |= {name: swapped(model, zs, others, level) for name, level in levels.items()}
+    changed["another"] = model.generate(given=others)
+    whole, true = changed["another"] - before, (other - x).flatten(1)
+    found = {name: ((y - before) * whole).flatten(1).sum(1) for name, y in changed.items()}
+    kept = (whole.flatten(1) * true).sum(1) / true.square().sum(1).clamp(min=1e-12)
+    return {name: along.cpu().numpy() for name, along in found.items()}, kept.cpu().numpy()
+
+
 def shares(found, n_resamples=1000, seed=0):
     """What each level moves, as a share of what another picture moves: (L, F) each of the estimate
     and the ends of its 95 % interval, pictures resampled together.

@@ -13,7 +13,7 @@ class Known:
 
     sides, levels = (2, 4), [0, 0, 1]
 
-    def encode(self, x):
+    def encode(self, x, temperature=1.0):
         return [x[:, :, :1, i : i + 1] for i in range(3)]
 
     def generate(self, n=1, given=(None,) * 3, temperature=1.0):
@@ -49,6 +49,38 @@ def test_the_matrix_of_a_known_model():
     assert (low <= share).all() and (share <= high).all()
     moved = wanted > 0
     assert (high - low)[moved].min() > 0.01 and (high - low)[moved].max() < 0.2
+
+
+class Faint(Known):
+    """Shows a quarter of what its third group says, and noise in its codes unless they are cold."""
+
+    def encode(self, x, temperature=1.0):
+        return [z + temperature * 0.1 * torch.randn_like(z) for z in super().encode(x)]
+
+    def generate(self, n=1, given=(None,) * 3, temperature=1.0):
+        return super().generate(n, given, temperature) * torch.tensor([1.0, 1.0, 0.25])
+
+
+def test_levels_carry_what_their_codes_move():
+    x = torch.randn(300, 1, 1, 3)
+    other = x + torch.tensor([0.0, 3.0, 4.0]) * (1 + torch.rand(300, 1, 1, 1))
+    moved, kept = levels.carried(Known(), x, other, levels.of_scales(Known()))
+    assert list(moved) == ["posterior", "2x2", "4x4", "another"]
+    share = levels.shares({name: along[:, None] for name, along in moved.items()})[0]
+    assert share[:, 0] == pytest.approx([0, 9 / 25, 16 / 25], abs=1e-5)
+    assert kept == pytest.approx(np.ones(300), abs=1e-5)
+
+
+def test_a_difference_that_is_not_shown_is_not_carried():
+    x = torch.randn(300, 1, 1, 3)
+    other = x + torch.tensor([0.0, 3.0, 4.0])
+    moved, kept = levels.carried(Faint(), x, other, levels.of_scales(Faint()))
+    table = {name: along[:, None] for name, along in moved.items()}
+    assert kept == pytest.approx(np.full(300, (9 + 4) / 25), abs=1e-5)  # of 3 * 3 and 1 * 4
+    assert levels.shares(table)[0][:, 0] == pytest.approx([0, 0.9, 0.1], abs=0.02)
+    assert levels.ruler(table, ["2x2", "4x4"], [0]) == "2x2"
+    back = levels.carried(Faint(), other, x, levels.of_scales(Faint()))[0]
+    assert back["4x4"] == pytest.approx(moved["4x4"], abs=1e-4)  # either way round
 
 
 @pytest.mark.parametrize("n", [2, 5, 9])
