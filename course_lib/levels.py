@@ -66,22 +66,33 @@ def changes(model, read, x, levels, size=250):
 @torch.no_grad()
 def carried(model, x, other, levels):
     """What each level's codes carry of the difference between x and `other`, pictures that differ
-    in one thing only: {level: (N,)} and what reconstructions keep of the difference, (N,).
+    in one thing only: {level: (N,)}, and (N, 3) for `kept`.
 
-    The level's codes, posterior means, are taken from `other`; the change is projected on the one
-    that all codes together make. The last row, "another", is that one with itself, so that `shares`
-    and `ruler` read the table; "posterior" is a draw of x's own codes: 0 in the mean. Kept is 1
-    where the reconstructions differ as the pictures do, 0 where nothing of it is left.
+    The level's codes, posterior means, are taken from `other`; the change of the reconstruction is
+    projected on the one that all codes together make. That one with itself is the row "another", so
+    that `shares` and `ruler` read the table. "posterior" is a draw of x's own codes: about 0 (in
+    the mean it is, where the decoder is linear), a check.
     """
     zs, others = model.encode(x, temperature=0.0), model.encode(other, temperature=0.0)
     before = model.generate(given=zs)
     changed = {"posterior": model.generate(given=model.encode(x))}
     changed |= {name: swapped(model, zs, others, level) for name, level in levels.items()}
     changed["another"] = model.generate(given=others)
-    whole, true = changed["another"] - before, (other - x).flatten(1)
-    found = {name: ((y - before) * whole).flatten(1).sum(1) for name, y in changed.items()}
-    kept = (whole.flatten(1) * true).sum(1) / true.square().sum(1).clamp(min=1e-12)
-    return {name: along.cpu().numpy() for name, along in found.items()}, kept.cpu().numpy()
+    whole, true = changed["another"] - before, other - x
+    found = {name: _dot(y - before, whole).cpu().numpy() for name, y in changed.items()}
+    sums = torch.stack([_dot(whole, true), _dot(whole, whole), _dot(true, true)], 1)
+    return found, sums.cpu().numpy()
+
+
+def kept(sums):
+    """Of `carried`'s second table: what reconstructions keep of the true difference (1 all of it, 0
+    nothing), and the cosine between theirs and the true one."""
+    along, whole, true = sums.sum(0)
+    return along / true, along / np.sqrt(whole * true).clip(1e-12)
+
+
+def _dot(a, b):
+    return (a * b).flatten(1).sum(1)
 
 
 def shares(found, n_resamples=1000, seed=0):

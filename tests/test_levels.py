@@ -64,23 +64,29 @@ class Faint(Known):
 def test_levels_carry_what_their_codes_move():
     x = torch.randn(300, 1, 1, 3)
     other = x + torch.tensor([0.0, 3.0, 4.0]) * (1 + torch.rand(300, 1, 1, 1))
-    moved, kept = levels.carried(Known(), x, other, levels.of_scales(Known()))
+    moved, sums = levels.carried(Known(), x, other, levels.of_scales(Known()))
     assert list(moved) == ["posterior", "2x2", "4x4", "another"]
     share = levels.shares({name: along[:, None] for name, along in moved.items()})[0]
     assert share[:, 0] == pytest.approx([0, 9 / 25, 16 / 25], abs=1e-5)
-    assert kept == pytest.approx(np.ones(300), abs=1e-5)
+    assert levels.kept(sums) == pytest.approx((1, 1), abs=1e-5)
+    assert levels.kept(sums * [-1, 1, 1]) == pytest.approx((-1, -1), abs=1e-5)
 
 
 def test_a_difference_that_is_not_shown_is_not_carried():
     x = torch.randn(300, 1, 1, 3)
     other = x + torch.tensor([0.0, 3.0, 4.0])
-    moved, kept = levels.carried(Faint(), x, other, levels.of_scales(Faint()))
+    moved, sums = levels.carried(Faint(), x, other, levels.of_scales(Faint()))
     table = {name: along[:, None] for name, along in moved.items()}
-    assert kept == pytest.approx(np.full(300, (9 + 4) / 25), abs=1e-5)  # of 3 * 3 and 1 * 4
+    left, cosine = levels.kept(sums)
+    assert left == pytest.approx((3 * 3 + 1 * 4) / 25, abs=1e-5)
+    assert cosine == pytest.approx((3 * 3 + 1 * 4) / (10**0.5 * 5), abs=1e-5)
+    assert moved["posterior"].std() > 0.1  # drawn, not the mean
     assert levels.shares(table)[0][:, 0] == pytest.approx([0, 0.9, 0.1], abs=0.02)
     assert levels.ruler(table, ["2x2", "4x4"], [0]) == "2x2"
     back = levels.carried(Faint(), other, x, levels.of_scales(Faint()))[0]
-    assert back["4x4"] == pytest.approx(moved["4x4"], abs=1e-4)  # either way round
+    assert back["4x4"] == pytest.approx(
+        moved["4x4"], abs=1e-4
+    )  # either way round, as this one is linear
 
 
 @pytest.mark.parametrize("n", [2, 5, 9])
