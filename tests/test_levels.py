@@ -84,9 +84,8 @@ def test_a_difference_that_is_not_shown_is_not_carried():
     assert levels.shares(table)[0][:, 0] == pytest.approx([0, 0.9, 0.1], abs=0.02)
     assert levels.ruler(table, ["2x2", "4x4"], [0]) == "2x2"
     back = levels.carried(Faint(), other, x, levels.of_scales(Faint()))[0]
-    assert back["4x4"] == pytest.approx(
-        moved["4x4"], abs=1e-4
-    )  # either way round, as this one is linear
+    # Either way round, as this model is linear.
+    assert back["4x4"] == pytest.approx(moved["4x4"], abs=1e-4)
 
 
 @pytest.mark.parametrize("n", [2, 5, 9])
