@@ -7,10 +7,8 @@ A prepared set is a folder of `<split>_x.npy` and `<split>_y.npy` that open memo
 import argparse
 import contextlib
 import errno
-import fcntl
 import hashlib
 import io
-import json
 import os
 import shutil
 import sys
@@ -22,6 +20,8 @@ import numpy as np
 import pooch
 from PIL import Image
 from tqdm import tqdm
+
+from course_lib.atomic import locked, read_json, write_json
 
 BATCH = 512  # rows between two checkpoints: what a killed run has to do again at most
 PROGRESS = "progress.json"
@@ -38,11 +38,6 @@ class BadItem(Problem):
     def __init__(self, path, name, what):
         super().__init__(f"{path}: {what}; mend that, or leave the picture out with --skip-bad")
         self.name, self.what = name, what
-
-
-def cache_root():
-    """The folder for everything that is made: COURSE_CACHE, else cache/ in the repository."""
-    return Path(os.environ.get("COURSE_CACHE") or Path(__file__).resolve().parents[1] / "cache")
 
 
 def parser(doc, default_out):
@@ -150,18 +145,6 @@ def open_picture(path, name):
 # Writing
 
 
-def read_json(path):
-    return json.loads(path.read_text())
-
-
-def write_json(path, value):
-    """Atomic: a reader sees the old file or the new one, never a part."""
-    part = path.with_name(path.name + ".part")
-    with writing(part):
-        part.write_text(json.dumps(value, indent=1) + "\n")
-        os.replace(part, path)
-
-
 @contextlib.contextmanager
 def writing(path):
     """Gives an OSError the name of the file that was being written, which write() leaves out."""
@@ -199,20 +182,6 @@ def seal(part, dtype, n):
         file.truncate(len(header(dtype, n)) + n * dtype.itemsize)
 
 
-@contextlib.contextmanager
-def locked(folder):
-    """Hold `folder`, created if need be, against a second run. The lock ends with the process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise Problem(f"{folder}: another run is writing here; wait for it to end") from error
-    finally:
-        os.close(handle)
-
-
 def check_space(folder, need):
     free = shutil.disk_usage(folder).free
     if free < need:
@@ -231,7 +200,7 @@ def build(out, about, splits, rows, read, mark, skip_bad=False):
     splits {name: items}; read(item) -> (x, y) or BadItem; rows {"x": dtype, "y": dtype}, the numpy
     types of one row, such as np.dtype(("u1", (3, 64, 64))); mark: the fingerprint of the source.
     """
-    with locked(out):
+    with locked(out.with_name(f".{out.name}.lock")):
         state = resumed(out, splits, rows, mark)
         row_size = sum(dtype.itemsize for dtype in rows.values())
         left = sum(len(items) - state["done"][split] for split, items in splits.items())

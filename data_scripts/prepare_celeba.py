@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from course_lib.paths import cache_root
 from data_scripts import common
 from data_scripts.common import BadItem, Problem
 
@@ -126,7 +127,7 @@ def reader(size, known, pixels):
 
 def download():
     """torchvision's download, unless done before; if Google Drive refuses, how to do it by hand."""
-    root = common.cache_root() / "downloads"
+    root = cache_root() / "downloads"
     if inside(root / "celeba"):
         return root / "celeba"
     print(f"fetching CelebA (1.4 GB) to {root / 'celeba'}")
@@ -175,7 +176,7 @@ def tables(folder, skip_checks):
 
 def prepare(args):
     name = "celeba" if args.size == 64 else f"celeba-{args.size}"
-    out = args.out or common.cache_root() / "data" / name
+    out = args.out or cache_root() / "data" / name
     if common.is_complete(out, args.again):
         return
     folder = common.locate(args.source, "celeba", inside, LAYOUT) or download()

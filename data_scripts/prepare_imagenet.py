@@ -13,6 +13,7 @@ import numpy as np
 import pooch
 from PIL import Image
 
+from course_lib.paths import cache_root
 from data_scripts import common
 from data_scripts.common import Problem
 
@@ -112,7 +113,7 @@ def square(picture, size):
 
 def download():
     """Imagenette at 160 pixels, checked and unpacked into the cache; its folder."""
-    archive = common.cache_root() / "downloads" / Path(IMAGENETTE).name
+    archive = cache_root() / "downloads" / Path(IMAGENETTE).name
     common.fetch([IMAGENETTE], IMAGENETTE_MD5, archive, pooch.Untar(extract_dir="imagenette"))
     return archive.parent / "imagenette" / "imagenette2-160"
 
@@ -132,7 +133,7 @@ def prepare(args):
     folder = None if args.download else named_folder(args)
     title = re.sub(r"[^\w-]+", "-", args.name or args.download or folder.resolve().name)
     name = f"{title}-{args.size}"
-    out = args.out or common.cache_root() / "data" / name
+    out = args.out or cache_root() / "data" / name
     if common.is_complete(out, args.again):
         return
     folder = folder or download()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_lib.paths import cache_root
 from data_scripts import common
 from data_scripts.common import Problem
 
@@ -92,14 +93,14 @@ def find(folder, name):
 
 def download():
     """The folder in the cache with all four files, those fetched that are not there yet."""
-    folder = common.cache_root() / "downloads" / "mnist" / "MNIST" / "raw"
+    folder = cache_root() / "downloads" / "mnist" / "MNIST" / "raw"
     for name in [f"{stem}.gz" for pair in FILES.values() for stem in pair]:
         common.fetch([mirror + name for mirror in MIRRORS], MD5[name], folder / name)
     return folder
 
 
 def prepare(args):
-    out = args.out or common.cache_root() / "data" / "mnist"
+    out = args.out or cache_root() / "data" / "mnist"
     if common.is_complete(out, args.again):
         return
     folder = common.locate(args.source, "mnist", raw_folder, LAYOUT) or download()

@@ -23,7 +23,7 @@ from run_notebooks import NotebookError
 from store import ResultError
 from tqdm import tqdm
 
-from data_scripts.common import cache_root
+from course_lib.paths import cache_root
 
 PROFILES = ("quick", "full")
 CELL_SECONDS = {"quick": 900, "full": None}  # a quick cell that takes longer hangs

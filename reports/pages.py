@@ -17,6 +17,8 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from store import question_key
 
+from course_lib.course.protocol import PROTOCOL
+
 TEMPLATES = Path(__file__).parent / "templates"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -26,7 +28,7 @@ WIDGET_NOTE = (
 )
 IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
 NAV, TURN = '<nav aria-label="Pages of the report">', '<nav class="turn"'  # as in the templates
-PROTOCOL = "data sha256 split n scale unit seed budget device seconds".split()
+
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
 TITLE = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
 

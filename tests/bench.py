@@ -5,7 +5,7 @@ so that a machine that slows down slows all of them; medians are reported. Steps
 machine's; the ratios are what to compare.
 
     bare        one float batch that is there already: forward, backward, Adam; nothing else
-    ours        train.fit over data.Batches: resident bytes, floats made batch by batch, NaN watch
+    ours        fit over data.Batches: resident bytes, floats made batch by batch, NaN watch
     loader 0/2  ToTensor per picture and a DataLoader with that many workers; `.item()` every step
 """
 
@@ -20,8 +20,11 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
-from course_lib import data, gaussian, infogan, train, vae
-from course_lib.runs import device_name
+from course_lib import data
+from course_lib.models import gaussian, infogan, vae
+from course_lib.training.distributed import device_name
+from course_lib.training.loop import fit, set_training
+from course_lib.training.steps import LossStep, adam
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ROUNDS = 5
@@ -47,13 +50,21 @@ class DenseVAE(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = nn.Sequential(
-            nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(784, 512),
+            nn.ReLU(),
+            nn.Linear(512, 256),
+            nn.ReLU(),
             nn.Linear(256, 4),
-        )  # fmt: skip
+        )
         self.decoder = nn.Sequential(
-            nn.Linear(2, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784),
+            nn.Linear(2, 256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.ReLU(),
+            nn.Linear(512, 784),
             nn.Unflatten(1, (1, 28, 28)),
-        )  # fmt: skip
+        )
 
 
 def dense_loss(model, x):
@@ -78,17 +89,23 @@ def bare(model, optimizer, loss, x):
 
 
 def ours(model, optimizer, loss, x, size):
-    step, batches = train.Descend(model, loss, optimizer), data.Batches(x, size=size)
+    step, batches = LossStep(model, loss, optimizer), data.Batches(x, size=size)
 
     def steps(n):
-        train.fit(step, batches, epochs=n // len(batches))
+        fit(step, batches, epochs=n // len(batches))
 
     return steps
 
 
 def loader(model, optimizer, loss, x, size, workers):
-    batches = DataLoader(Pictures(x.cpu()), size, shuffle=True, drop_last=True, num_workers=workers,
-                         persistent_workers=workers > 0)  # fmt: skip
+    batches = DataLoader(
+        Pictures(x.cpu()),
+        size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
 
     def steps(n):
         for _ in range(n // len(batches)):
@@ -123,9 +140,15 @@ def table(title, rates):
     rows = []
     for name, values in rates.items():
         ratios = [v / f for v, f in zip(values, first, strict=True)]
-        rows.append({"": name, "steps/s": statistics.median(values),
-                     "ratio": statistics.median(ratios), "lowest": min(ratios),
-                     "highest": max(ratios)})  # fmt: skip
+        rows.append(
+            {
+                "": name,
+                "steps/s": statistics.median(values),
+                "ratio": statistics.median(ratios),
+                "lowest": min(ratios),
+                "highest": max(ratios),
+            }
+        )
     print(f"\n{title}\n{pd.DataFrame(rows).to_string(index=False, float_format='%.2f')}")
 
 
@@ -134,13 +157,15 @@ def feeding(title, model, loss, x, size, epochs, rounds=ROUNDS):
 
     def fresh():
         net = copy.deepcopy(model).to(DEVICE).train()
-        return net, train.adam(net, 1e-3), loss
+        return net, adam(net, 1e-3), loss
 
     x = x.to(DEVICE)
     contenders = {
-        "bare": bare(*fresh(), x[:size]), "ours": ours(*fresh(), x, size),
-        "loader 0": loader(*fresh(), x, size, 0), "loader 2": loader(*fresh(), x, size, 2),
-    }  # fmt: skip
+        "bare": bare(*fresh(), x[:size]),
+        "ours": ours(*fresh(), x, size),
+        "loader 0": loader(*fresh(), x, size, 0),
+        "loader 2": loader(*fresh(), x, size, 2),
+    }
     table(title, in_turn(contenders, epochs * (len(x) // size), rounds))
 
 
@@ -159,11 +184,15 @@ def variants(title, model, loss, x, size, n):
     x = x[:size].to(DEVICE)
     last = copy.deepcopy(model).to(DEVICE, memory_format=torch.channels_last).train()
     net, optimizer, _ = fresh()
-    contenders = {"plain Adam": bare(*fresh(fused=False), x), "fused Adam": bare(*fresh(), x),
-                  "fused, bf16": bare(net, optimizer, in_bf16, x)}  # fmt: skip
+    contenders = {
+        "plain Adam": bare(*fresh(fused=False), x),
+        "fused Adam": bare(*fresh(), x),
+        "fused, bf16": bare(net, optimizer, in_bf16, x),
+    }
     if any(isinstance(m, nn.Conv2d) for m in model.modules()):
         contenders["fused, channels-last"] = bare(
-            *fresh(last), x.contiguous(memory_format=torch.channels_last))  # fmt: skip
+            *fresh(last), x.contiguous(memory_format=torch.channels_last)
+        )
     net, optimizer, _ = fresh()
     compiled = bare(net, optimizer, torch.compile(loss), x)
     try:
@@ -181,7 +210,7 @@ def games(x, n, size=32, width=24):
 
     def player(bf16, epochs=8):
         step, batches = infogan.recipe(x, epochs, batch=size, width=width, bf16=bf16)
-        train.set_training(step, True)
+        set_training(step, True)
         stream = (batch for epoch in range(epochs) for batch in batches.epoch(epoch))
 
         def steps(n):
@@ -224,7 +253,7 @@ def main():
     evidence()
     feeding("VAE 784-512-256-2, batch 100, digits", DenseVAE(), dense_loss, digits, 100, 1)
     feeding("convolutional VAE, 64x64, batch 64, photos", vae.VAE(), vae.loss, photos, 64, 1, 3)
-    games(data.smaller(photos, 32).to(DEVICE), 40)
+    games(data.downsample(photos, 32).to(DEVICE), 40)
     variants("VAE 784-512-256-2, the bare step", DenseVAE(), dense_loss, digits, 100, 60)
     variants("convolutional VAE, the bare step", vae.VAE(), vae.loss, photos, 64, 8)
 

@@ -5,8 +5,9 @@ import os
 import pytest
 import torch
 
-from course_lib import data, runs
-from data_scripts.common import cache_root
+from course_lib import data
+from course_lib.paths import cache_root
+from course_lib.training.checkpoint import Checkpoint
 
 REAL_CACHE = cache_root()  # before any test moves it
 torch.set_num_threads(1)  # tiny nets: threads cost more than they bring
@@ -54,7 +55,7 @@ def interrupted(run, step, at, monkeypatch):
     """What run() returns when it was broken off at the at-th call of the class `step`, with a save
     after each, and then taken up again, in a cache of its own."""
     monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
-    monkeypatch.setattr(runs.Checkpoint, "due", lambda self: True)
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
     calls, whole = [], step.__call__
 
     def breaking(self, *batch):

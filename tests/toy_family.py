@@ -7,8 +7,10 @@ import time
 import torch
 from torch import nn
 
-from course_lib import runs, train
 from course_lib.data import Batches
+from course_lib.training import runs
+from course_lib.training.checkpoint import Checkpoint
+from course_lib.training.steps import LossStep, adam
 
 
 class Toy(nn.Module):
@@ -33,9 +35,9 @@ def loss(model, x):
 
 def recipe(x, width=8, lr=1e-2, batch=10, ema=0.9, seed=0):
     model = Toy(width)
-    optimizer = train.adam(model, lr)
+    optimizer = adam(model, lr)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 7, 0.9)
-    step = train.Descend(model, loss, optimizer, ema=ema, clip=5.0, schedule=schedule)
+    step = LossStep(model, loss, optimizer, ema=ema, clip=5.0, schedule=schedule)
     return step, Batches(x, size=batch, seed=seed)
 
 
@@ -46,7 +48,7 @@ def pictures():
 
 def train_slowly(cache, epochs):
     """In a process of its own: a save after every step, and time to be killed from outside."""
-    runs.Checkpoint.due = lambda self: time.sleep(0.002) or True
+    Checkpoint.due = lambda self: time.sleep(0.002) or True
     _train(cache, epochs)
 
 
@@ -55,7 +57,7 @@ def train_and_die(cache, epochs, nth, moment):
 
     moment: "half" when half of the file is written, "before" or "after" it gets its name.
     """
-    runs.Checkpoint.due = lambda self: True
+    Checkpoint.due = lambda self: True
     places, replace = [], os.replace
 
     def deadly(part, path):
@@ -76,4 +78,4 @@ def train_and_die(cache, epochs, nth, moment):
 def _train(cache, epochs):
     torch.set_num_threads(1)
     os.environ["COURSE_CACHE"] = cache
-    runs.kept(recipe, [pictures()], {}, epochs)
+    runs.train_or_load(recipe, [pictures()], {}, epochs)

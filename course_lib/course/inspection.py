@@ -1,0 +1,56 @@
+"""Look inside: the device, the source of a function, the layers and parameters of a model."""
+
+import inspect
+
+import pandas as pd
+import torch
+from IPython.display import Code, display
+from torch.nn.utils.parametrize import is_parametrized
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16(device):
+    """Does the device multiply in bfloat16? Where it cannot, bf16 is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+BF16 = has_bf16(DEVICE)
+
+
+def show_source(thing):
+    """Show the library's own source of a function or class, so that the page is self-contained."""
+    display(Code(inspect.getsource(thing), language="python"))
+
+
+def layer_table(model, *inputs):
+    """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of the inputs."""
+    rows, hooks = [], []
+    for name, layer in model.named_modules():
+        inside = ".parametrizations." in f"{name}."  # a norm of weights, no layer of its own
+        if not inside and (not list(layer.children()) or is_parametrized(layer)):
+            hooks.append(layer.register_forward_hook(_row_writer(name, rows)))
+    model.eval()
+    with torch.no_grad():
+        model(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return pd.DataFrame(rows)
+
+
+def _row_writer(name, rows):
+    def write(layer, inputs, output):
+        count = sum(p.numel() for p in layer.parameters())
+        shape = " x ".join(str(size) for size in output.shape[1:])
+        kind = f"{type(layer).__name__.removeprefix('Parametrized')} ({name})"
+        rows.append({"layer": kind, "output shape": shape, "parameters": count})
+
+    return write
+
+
+def count_parameters(model):
+    """How many numbers are trained."""
+    return sum(p.numel() for p in model.parameters())

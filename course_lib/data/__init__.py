@@ -1,0 +1,31 @@
+"""Pictures: `data.load("faces", "test", 500)`, and what is done with them before a model sees them.
+
+The sets are in `sets`, passes over them in `batches`, warps and shifts in `augment`, pictures that
+a model was not trained on in `outliers`, the renderer of faces in `faces`.
+"""
+
+from course_lib.data.batches import Batches, binarise, downsample, in_batches, pixels
+from course_lib.data.sets import (
+    DataMissing,
+    Images,
+    about,
+    digest,
+    face_factors,
+    first_of,
+    load,
+)
+
+__all__ = [
+    "Batches",
+    "DataMissing",
+    "Images",
+    "about",
+    "binarise",
+    "digest",
+    "downsample",
+    "face_factors",
+    "first_of",
+    "in_batches",
+    "load",
+    "pixels",
+]

@@ -1,0 +1,203 @@
+"""Pictures as uint8 tensors: load(name, split), batches, and the digest that names the data.
+
+Embedded, no file or network needed:
+    digits   scikit-learn's 1,797 handwritten digits (UCI), 8x8 brought to 28x28
+    photos   64x64 crops of scikit-learn's two sample photographs
+    faces    rendered 64x64 colour faces with known factors (data_scripts.render_faces)
+Prepared by the scripts in data_scripts/ and opened memory-mapped: mnist, celeba, imagenette-64, ...
+Nothing ever stands in for a set that is missing: the error says how to prepare it.
+"""
+
+import functools
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib.atomic import write_bytes
+from course_lib.data.faces import render
+from course_lib.paths import cache_root
+
+
+def npy(tensor):
+    """The bytes of a .npy file that holds the tensor."""
+    file = io.BytesIO()
+    np.save(file, tensor.cpu().numpy())
+    return file.getvalue()
+
+
+SPLITS = ("train", "val", "test")
+
+
+SEEDS = {"train": 0, "val": 1, "test": 2}  # the embedded sets' random choices
+
+
+DEFAULT_N = {"train": 8000, "val": 1000, "test": 2000}  # faces and photos can be any number
+
+
+class DataMissing(FileNotFoundError):
+    """The set is not prepared; the message is the command that prepares it."""
+
+
+class Images(NamedTuple):
+    """x: uint8 (N, C, H, W). y: int64 labels (N,) or uint8 0/1 attributes (N, len(names)).
+
+    names: what the labels or attributes are called. about: data, sha256, split and n, the part of a
+    number's protocol that the data decide.
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    names: list
+    about: dict
+
+
+def load(name, split="train", n=None):
+    """The first n pictures of a split (all when n is None; `faces` and `photos`: any n)."""
+    if split not in SPLITS:
+        raise ValueError(f"split is '{split}'; there are {', '.join(SPLITS)}")
+    if n is not None and n < 1:
+        raise ValueError(f"n is {n}; ask for at least one picture, or for all with None")
+    if name in EMBEDDED:
+        x, y, names = EMBEDDED[name](split, n)
+        return Images(x, y, names, about(name, split, x, y))
+    return _prepared(name, split, n)
+
+
+def face_factors(split="train", n=None):
+    """The true factors (N, len(render.FACTORS)) behind load("faces", split, n), float32."""
+    return render.sample_factors(n or DEFAULT_N[split], SEEDS[split])
+
+
+def about(name, split, *tensors):
+    """The data's part of a protocol; `*tensors` are what is hashed, pictures first."""
+    return {"data": name, "split": split, "n": len(tensors[0]), "sha256": digest(*tensors)}
+
+
+def digest(*tensors):
+    """sha256 over the tensors' bytes in C order: the name of the data in keys and protocols."""
+    sha = hashlib.sha256()
+    for t in tensors:
+        sha.update(t.detach().cpu().contiguous().numpy())
+    return sha.hexdigest()
+
+
+def first_of(*names):
+    """The first of these sets that is embedded or prepared here; DataMissing if none is."""
+    for name in names:
+        if name in EMBEDDED or (cache_root() / "data" / name / "about.json").is_file():
+            return name
+    raise DataMissing(_how_to_prepare(names[0]))
+
+
+@functools.cache
+def _digits(split, n):
+    """1,437 / 360 in the set's own order, which keeps most test writers apart from the training."""
+    from sklearn.datasets import load_digits
+
+    pictures, labels = load_digits(return_X_y=True)
+    x = torch.tensor(pictures).float().view(-1, 1, 8, 8) / 16
+    # As in MNIST the digit fills a 20x20 box in the middle of 28x28.
+    x = F.interpolate(x, size=20, mode="bicubic", align_corners=False).clamp(0, 1)
+    x, y = (F.pad(x, (4, 4, 4, 4)) * 255).round().byte(), torch.tensor(labels)
+    part = {"train": slice(0, 1257), "val": slice(1257, 1437), "test": slice(1437, None)}[split]
+    return x[part][:n], y[part][:n], [str(c) for c in range(10)]
+
+
+@functools.cache
+def _photos(split, n):
+    """Crops of 64 to 160 pixels a side, from disjoint parts of each photograph, at 64x64."""
+    from sklearn.datasets import load_sample_images
+
+    n = n or DEFAULT_N[split]
+    rng = np.random.default_rng(SEEDS[split])
+    columns = {"train": slice(0, 400), "val": slice(400, 480), "test": slice(480, 640)}[split]
+    photos = [torch.tensor(p).permute(2, 0, 1) for p in load_sample_images().images]
+    pictures = [photo[:, :, columns] for photo in photos]
+    y = torch.arange(n) % 2
+    x = torch.stack([_crop(pictures[label], rng) for label in y.tolist()])
+    return x, y, ["temple", "flower"]
+
+
+def _crop(picture, rng):
+    side = int(rng.integers(64, min(160, picture.shape[2]) + 1))
+    top, left = (int(rng.integers(0, s - side + 1)) for s in picture.shape[1:])
+    crop = picture[None, :, top : top + side, left : left + side].float()
+    small = F.interpolate(crop, size=64, mode="bilinear", antialias=True, align_corners=False)
+    return small[0].round().clamp(0, 255).byte()
+
+
+@functools.cache
+def _faces(split, n):
+    """Rendered once and kept in the cache, under a name made of the renderer's own source."""
+    factors = face_factors(split, n)
+    source = hashlib.sha256()
+    for file in sorted(Path(render.__file__).parent.glob("*face*.py")):
+        source.update(file.read_bytes())
+    path = cache_root() / "data" / "faces" / f"{split}-{len(factors)}-{source.hexdigest()[:12]}.npy"
+    try:
+        x = torch.from_numpy(np.load(path))
+    except (OSError, ValueError, EOFError):  # not there yet, or damaged
+        x = render.render(factors)
+        write_bytes(path, npy(x))
+    return x, render.attributes(factors), list(render.ATTRIBUTES)
+
+
+EMBEDDED = {"digits": _digits, "photos": _photos, "faces": _faces}
+
+
+def _prepared(name, split, n):
+    folder = cache_root() / "data" / name
+    known = _read_about(folder / "about.json", name)
+    if split not in known["splits"]:
+        raise ValueError(f"{name} has no split '{split}'; it has {', '.join(known['splits'])}")
+    x, y = (_open(folder / f"{split}_{part}.npy", name) for part in "xy")
+    size, sha = known["splits"][split]["n"], known["splits"][split]["sha256"]
+    if not len(x) == len(y) == size:
+        raise DataMissing(
+            f"{name}: {len(x)} pictures, {len(y)} labels; about.json says {size}. "
+            f"{_how_to_prepare(name)}"
+        )
+    x, y = x[:n], y[:n]
+    info = {"data": name, "split": split, "n": len(x), "sha256": sha}
+    if len(x) < size:
+        info["sha256"] = digest(x, y)
+    if known["recipe"]:
+        info["prepared"] = known["recipe"]
+    return Images(x, y, known["names"], info)
+
+
+def _read_about(path, name):
+    if not path.is_file():
+        raise DataMissing(_how_to_prepare(name))
+    try:
+        known = json.loads(path.read_text())
+        return {
+            "names": list(known["names"]),
+            "splits": dict(known["splits"]),
+            "recipe": str(known.get("recipe", "")),
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataMissing(f"{name}/about.json: {error!r}. {_how_to_prepare(name)}") from None
+
+
+def _open(path, name):
+    """Memory-mapped: nothing is read until it is used. Copy-on-write keeps the file as it is."""
+    try:
+        return torch.from_numpy(np.load(path, mmap_mode="c"))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataMissing(f"{Path(path).name}: {error}. {_how_to_prepare(name)}") from None
+
+
+def _how_to_prepare(name):
+    script = {"mnist": "mnist", "celeba": "celeba"}.get(name, "imagenet")
+    return (
+        f"The data set '{name}' is not prepared. Run `python -m data_scripts.prepare_{script} "
+        "--source FOLDER` (or without --source to see what it can download). "
+        "Always there are digits, photos and faces."
+    )

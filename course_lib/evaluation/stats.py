@@ -1,0 +1,74 @@
+"""Intervals, ROC curves, lagged correlations and epochs to a value: plain numbers, no model."""
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score, roc_curve
+
+
+def interval(statistic, *arrays, n_resamples=1000, seed=0, level=0.95):
+    """Percentile bootstrap interval (low, high) of statistic(*arrays), rows resampled together."""
+    rng = np.random.default_rng(seed)
+    n = len(arrays[0])
+    draws = [statistic(*(a[i] for a in arrays)) for i in rng.integers(0, n, (n_resamples, n))]
+    return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
+
+
+def auc(anomalous, score, n_resamples=1000, seed=0):
+    """ROC-AUC of a score that should be higher where anomalous is 1: (auc, low, high)."""
+    anomalous, score = np.asarray(anomalous, bool), np.asarray(score)
+    i = np.random.default_rng(seed).integers(0, len(score), (n_resamples, len(score)))
+    odd, ranks = anomalous[i], rankdata(score[i], axis=1)  # all resamples at once
+    n_odd = odd.sum(1)
+    pairs = n_odd * (len(score) - n_odd)
+    draws = ((ranks * odd).sum(1) - n_odd * (n_odd + 1) / 2) / pairs.clip(1)
+    draws[pairs == 0] = 0.5  # a resample of one kind only says nothing
+    low, high = np.quantile(draws, [0.025, 0.975]).tolist()
+    return float(roc_auc_score(anomalous, score)), low, high
+
+
+def roc(anomalous, score):
+    """False and true positive rates over all thresholds."""
+    false_rate, true_rate, _ = roc_curve(np.asarray(anomalous), np.asarray(score))
+    return false_rate, true_rate
+
+
+def lagged(cause, effect, lags, n_shifts=500, seed=0):
+    """Correlation of cause[t] with effect[t + lag], and how often chance does as well.
+
+    Chance: the cause turned round by a random number of steps, which keeps its own slow changes;
+    p is two-sided, for the largest of all lags. Two series of one length -> (len(lags),), p.
+    ValueError for series too short to be turned out of the lags' reach.
+    """
+    cause, effect = (np.asarray(s, float) for s in (cause, effect))
+    rng, width = np.random.default_rng(seed), max(lags) - min(lags)
+    if len(cause) < 2 * width + 2:
+        raise ValueError(f"{len(cause)} steps are too few for lags {min(lags)} to {max(lags)}")
+    found = _correlations(cause, effect, lags)
+    far = rng.integers(width + 1, len(cause) - width, n_shifts)
+    null = np.array([np.abs(_correlations(np.roll(cause, s), effect, lags)).max() for s in far])
+    return found, float((1 + (null >= np.abs(found).max()).sum()) / (1 + n_shifts))
+
+
+def _correlations(cause, effect, lags):
+    n = len(cause)
+    pairs = [(cause[max(0, -k) : n - max(0, k)], effect[max(0, k) : n + min(0, k)]) for k in lags]
+    return np.array([_correlation(a, b) for a, b in pairs])
+
+
+def _correlation(a, b):
+    """0 where one of them never changes."""
+    return np.corrcoef(a, b)[0, 1] if a.std() > 0 and b.std() > 0 else 0.0
+
+
+def epochs_to(history, column, value):
+    """Epochs until a falling column first reaches `value`, between epochs by a straight line; NaN
+    when it never does. Before the first epoch's end nothing is known: 1 at least."""
+    y = np.minimum.accumulate(history[column].to_numpy())
+    reached = np.flatnonzero(y <= value)
+    if not len(reached):
+        return float("nan")
+    i = int(reached[0])
+    if i == 0:
+        return float(history["epoch"].iloc[0])
+    share = (y[i - 1] - value) / (y[i - 1] - y[i])
+    return float(history["epoch"].iloc[i - 1] + share)

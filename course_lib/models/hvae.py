@@ -1,0 +1,264 @@
+"""HVAE: maximise E_q[log p(x|z)] - sum_l KL(q(z_l|x, z_<l) || p(z_l|z_<l)).
+
+Vahdat & Kautz 2020 (NVAE: the posterior is a residual on the prior), Child 2021 (VDVAE: top-down
+blocks, skipped steps). Groups of latent maps lie on three scales, say 2x2, 4x4 and 16x16, from the
+top down. `simple` merges the groups of a scale into one, as large as they were together, and has
+plain cells where the others were. Nats per image; Bernoulli or 8-bit colours.
+"""
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib.data.batches import Batches, in_batches
+from course_lib.models import gaussian, logistic_mixture
+from course_lib.models.layers import ChannelsLast, Residual, bottleneck
+from course_lib.training.steps import GradientGuard, LossStep, adam, warmed
+
+
+class GroupSample(NamedTuple):
+    """One group: the draw z, its q (mu, logvar), its p (mu_p, logvar_p); (B, side, side, z_dim)."""
+
+    z: torch.Tensor
+    mu: torch.Tensor
+    logvar: torch.Tensor
+    mu_p: torch.Tensor
+    logvar_p: torch.Tensor
+
+
+class Group(nn.Module):
+    """One group of latent maps: prior from above, posterior as a residual on it, then a
+    bottleneck."""
+
+    def __init__(self, width, inner, z_dim, kernel, gain):
+        super().__init__()
+        self.z_dim = z_dim
+        self.prior = bottleneck(
+            width, inner, 2 * z_dim + width, kernel, 0.0
+        )  # N(0, I) at the start
+        self.posterior = bottleneck(2 * width, inner, 2 * z_dim, kernel, 0.0)  # and q = p
+        self.inject = nn.Linear(z_dim, width)
+        self.residual = Residual(width, inner, kernel, gain)
+
+    def forward(self, h, e=None, z=None, temperature=1.0):
+        """h (B, side, side, width) from above, e from the encoder -> the next h, and a GroupSample.
+
+        z is drawn from q, or from p (its sigma times `temperature`) where there is no e, or given.
+        """
+        out = self.prior(h).float()  # in bfloat16 a KL would lose its digits
+        mu_p, logvar_p, more = out.split([self.z_dim, self.z_dim, h.shape[3]], 3)
+        mu, logvar = mu_p, logvar_p = mu_p, soft_clamp(logvar_p)
+        if e is not None:
+            d_mu, d_logvar = self.posterior(torch.cat([h, e], 3)).float().chunk(2, 3)
+            mu, logvar = mu_p + d_mu, logvar_p + soft_clamp(d_logvar)
+        if z is None:
+            z = gaussian.sample(mu, logvar, temperature)
+        return self.residual(h + more + self.inject(z)), GroupSample(z, mu, logvar, mu_p, logvar_p)
+
+
+def soft_clamp(logvar, limit=5.0):
+    """limit * tanh(logvar / limit): no variance leaves float32, and the gradient stays smooth."""
+    return limit * torch.tanh(logvar / limit)
+
+
+def decoder_stage(width, n_groups, z_dim, kernel, gain, simple):
+    """A scale's blocks: n_groups Groups, or one with all their latents, and plain cells.
+
+    A Group without its latents has the parameters of three cells, to the last bias, and convolves
+    the same maps: `simple` costs what the groups cost, by construction.
+    """
+    inner = width // 2
+    if not simple:
+        return nn.ModuleList(Group(width, inner, z_dim, kernel, gain) for _ in range(n_groups))
+    plain = [Residual(width, inner, kernel, gain) for _ in range(3 * (n_groups - 1))]
+    return nn.ModuleList([Group(width, inner, n_groups * z_dim, kernel, gain), *plain])
+
+
+def encoder_stage(conv, width, kernel, gain):
+    """A scale of the encoder: maps made smaller, and two cells."""
+    cells = (Residual(width, width // 2, kernel, gain) for _ in range(2))
+    return nn.Sequential(ChannelsLast(conv), *cells)
+
+
+def head(width, channels, patch, n_mixtures):
+    """Maps (B, side, side, width) -> the pixels' parameters (B, side, side, n * patch^2)."""
+    n = logistic_mixture.n_parameters(channels, n_mixtures) if n_mixtures else channels
+    last = nn.Conv2d(width, n * patch**2, 3, 1, 1)
+    if n_mixtures:  # logistics begin narrow: from a width of 1 Adam takes hundreds of steps
+        maps = last.bias.data.view(n, patch**2)
+        maps[n_mixtures * (1 + channels) :][: n_mixtures * channels] = -2.0
+    return nn.Sequential(nn.SiLU(), ChannelsLast(last))
+
+
+class HVAE(nn.Module):
+    """Pictures of side 28 (padded by 2), 32 or 64; n_mixtures = 0: binary pixels, 1 channel.
+
+    sides, width, groups: of the three scales, the coarse one first; each side divides the next.
+    """
+
+    def __init__(
+        self,
+        shape=(3, 64, 64),
+        sides=(2, 4, 16),
+        width=(512, 256, 64),
+        groups=(4, 4, 4),
+        z_dim=16,
+        n_mixtures=10,
+        simple=False,
+    ):
+        super().__init__()
+        channels, side = shape[0], shape[-1]
+        self.shape, self.sides, self.n_mixtures = tuple(shape), tuple(sides), n_mixtures
+        self.pad = 2 if side == 28 else 0
+        self.patch = patch = (side + 2 * self.pad) // sides[2]
+        gain = 1 / math.sqrt(sum(groups))
+        top, middle, low = width
+        to_middle, to_low = sides[1] // sides[0], sides[2] // sides[1]
+        down = nn.Conv2d
+        self.bottom_up = nn.ModuleList([
+            encoder_stage(down(channels, low, patch, patch), low, 3, gain),
+            encoder_stage(down(low, middle, to_low, to_low), middle, 3, gain),
+            encoder_stage(down(middle, top, to_middle, to_middle), top, 1, gain),
+        ])  # fmt: skip
+        self.start = nn.Parameter(torch.zeros(1, sides[0], sides[0], top))
+        self.up = nn.ModuleList([
+            nn.Identity(),
+            ChannelsLast(nn.ConvTranspose2d(top, middle, to_middle, to_middle)),
+            ChannelsLast(nn.ConvTranspose2d(middle, low, to_low, to_low)),
+        ])  # fmt: skip
+        kernels = (1, 3, 3)  # on 2x2 a kernel of 3x3 would see padding mostly
+        self.scales = nn.ModuleList(
+            decoder_stage(w, n, z_dim, kernel, gain, simple)
+            for w, n, kernel in zip(width, groups, kernels, strict=True)
+        )
+        self.head = head(low, channels, patch, n_mixtures)
+        self.scale_of_group = [
+            i for i, s in enumerate(self.scales) for b in s if isinstance(b, Group)
+        ]
+
+    def features(self, x):
+        """What the encoder sees on each scale: (B, side, side, width), coarse first."""
+        h, found = F.pad(2 * x - 1, [self.pad] * 4, value=-1.0).permute(0, 2, 3, 1), []
+        for layers in self.bottom_up:
+            h = layers(h)
+            found.insert(0, h)
+        return found
+
+    def top_down(self, features=(None,) * 3, given=None, n=1, temperature=1.0):
+        """The pixels' parameters (B, n_out, side, side) and a list of GroupSample, one a group.
+
+        features: of `features`, or none: the prior. given: a z or None for every group.
+        temperature: a number, or one for every group; n: how many, where nothing else tells.
+        """
+        given = given or [None] * len(self.scale_of_group)
+        known = [t for t in (features[0], *given) if t is not None]
+        temperature = temperature if isinstance(temperature, list) else [temperature] * len(given)
+        h, drawn = self.start.expand(len(known[0]) if known else n, -1, -1, -1), []
+        for up, scale, e in zip(self.up, self.scales, features, strict=True):
+            h = up(h)
+            for block in scale:
+                if isinstance(block, Residual):
+                    h = block(h)
+                    continue
+                h, group = block(h, e, given[len(drawn)], temperature[len(drawn)])
+                drawn.append(group)
+        parameters = F.pixel_shuffle(self.head(h).permute(0, 3, 1, 2), self.patch).float()
+        inside = slice(self.pad, parameters.shape[-1] - self.pad)
+        return parameters[:, :, inside, inside], drawn
+
+    def forward(self, x):
+        """One draw from the posterior: the pixels' parameters, and a list of GroupSample."""
+        return self.top_down(self.features(x))
+
+    def encode(self, x, temperature=1.0):
+        """A draw of every group from q, (B, side, side, z_dim) each; temperature 0: its mean."""
+        return [d.z for d in self.top_down(self.features(x), temperature=temperature)[1]]
+
+    def nll(self, x, parameters):
+        """-log p(x|z), (B,), nats."""
+        if self.n_mixtures:
+            return logistic_mixture.nll(x, parameters, self.n_mixtures)
+        return gaussian.bernoulli_nll(x, parameters)
+
+    @torch.no_grad()
+    def generate(self, n=1, given=None, temperature=1.0):
+        """The pixels' means in [0, 1]: groups from the prior, but for those that are given."""
+        parameters, _ = self.top_down(given=given, n=n, temperature=temperature)
+        return self.mean(parameters)
+
+    def mean(self, parameters):
+        """The pixels' means in [0, 1], (B, C, side, side)."""
+        if self.n_mixtures:
+            return logistic_mixture.mean(parameters, self.n_mixtures, self.shape[0])
+        return parameters.sigmoid()
+
+    def binarised(self, x):
+        """Colours as they are; binary pixels drawn anew from grey ones, 0 and 1 stay."""
+        return x if self.n_mixtures else torch.bernoulli(x)
+
+
+def loss(model, x, free=0.0):
+    """-ELBO in nats per image, plus what each group's KL lacks of `free` nats (free bits)."""
+    x = model.binarised(x)
+    parameters, drawn = model(x)
+    recon = model.nll(x, parameters).mean()
+    kls = torch.stack([kl(group).mean() for group in drawn])
+    lacking = (free - kls).clamp(min=0).sum()
+    return {"loss": recon + kls.sum() + lacking, "recon": recon, "kl": kls.sum(), "free": lacking}
+
+
+def kl(group):
+    """KL(q || p) of one group, (B,), nats."""
+    return gaussian.kl(group.mu, group.logvar, group.mu_p, group.logvar_p)
+
+
+def terms(model, x):
+    """-log p(x|z) and the KL of every group with one draw, (B, 1 + groups), nats."""
+    parameters, drawn = model(x)
+    return torch.stack([model.nll(x, parameters), *(kl(group) for group in drawn)], 1)
+
+
+@torch.no_grad()
+def held_out(model, x):
+    """Of uint8 pictures, the same draws every time: -ELBO in nats per image and in bits per
+    dimension, and the KL on each scale."""
+    with torch.random.fork_rng([x.device] if x.is_cuda else []):
+        torch.manual_seed(0)
+        mean = in_batches(partial(terms, model), x).mean(0).tolist()
+    found = {"test nats": sum(mean), "test bits": logistic_mixture.bits(sum(mean), model.shape)}
+    for i, side in enumerate(model.sides):
+        here = [k for k, level in zip(mean[1:], model.scale_of_group, strict=True) if level == i]
+        found[f"test kl {side}x{side}"] = sum(here)
+    return found
+
+
+def recipe(
+    x,
+    sides=(2, 4, 16),
+    width=(512, 256, 64),
+    groups=(4, 4, 4),
+    z_dim=16,
+    n_mixtures=10,
+    simple=False,
+    free=0.0,
+    lr=1e-3,
+    batch=64,
+    ema=0.999,
+    anneal=0,
+    warm=100,
+    bf16=False,
+    seed=0,
+):
+    """Adam on guarded gradients. The rate rises over `warm` steps; it falls to 0 over `anneal`
+    epochs along a cosine where anneal > 0."""
+    model = HVAE(x.shape[1:], sides, width, groups, z_dim, n_mixtures, simple).to(x.device)
+    batches = Batches(x, size=batch, seed=seed)
+    optimizer = adam(model, lr, betas=(0.9, 0.99))
+    schedule = warmed(optimizer, warm, anneal * len(batches))
+    guard = GradientGuard(optimizer).to(x.device)
+    objective = partial(loss, free=free)
+    return LossStep(model, objective, optimizer, ema, 0.0, schedule, guard, bf16), batches

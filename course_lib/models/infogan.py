@@ -1,0 +1,128 @@
+"""InfoGAN: codes that nobody labelled.   Chen et al., 2016.
+
+Part of the generator's input is a code c, one-hot, drawn at random. Both players gain one term: the
+cross-entropy with which the discriminator reads c off the *drawn* picture. It bounds the
+information that the picture holds on its code: I(c; G(z, c)) >= H(c) - cross-entropy (equations 4
+and 5). The discriminator learns it with its whole trunk; a reading head on a trunk that never
+learns to read tells nothing.
+"""
+
+import math
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrize
+
+from course_lib.data.augment import shift, warp_strongly
+from course_lib.data.batches import Batches
+from course_lib.models import gan
+from course_lib.training import adversarial
+
+
+def read(opinion, c):
+    """Cross-entropy of the code c (B, K) one-hot as the discriminator reads it, nats."""
+    return F.cross_entropy(opinion.guess, c.argmax(1))
+
+
+def bound(cross_entropy, n_codes):
+    """The bound on I(c; picture), nats, at most log n_codes, for equally likely codes."""
+    return math.log(n_codes) - cross_entropy
+
+
+def discriminator_loss(real, fake, c, weight=1.0):
+    """gan.hinge, and reading the code off drawn pictures."""
+    terms, extra = gan.hinge(real, fake, c), weight * read(fake, c)
+    return terms | {"loss": terms["loss"] + extra, "read code": extra}
+
+
+def generator_loss(fake, c, weight=1.0):
+    """gan.hinge_generator, and drawing so that the code can be read."""
+    terms, extra = gan.hinge_generator(fake, c), weight * read(fake, c)
+    return terms | {"loss": terms["loss"] + extra, "show code": extra}
+
+
+class Embedded(gan.Generator):
+    """The code goes in as a learned vector instead of one-hot, as the source tried first.
+
+    unit_length: every code's vector is as long as a one-hot one, which tells what a learned
+    direction does from what a longer vector does (a linear layer begins 2.5 times as long).
+    """
+
+    def __init__(self, z_dim, n_codes, embedding, width, side, channels, unit_length=False):
+        super().__init__(z_dim, embedding, width, side, channels)
+        self.embedding = nn.Linear(n_codes, embedding, bias=False)
+        if unit_length:
+            parametrize.register_parametrization(self.embedding, "weight", OfLengthOne())
+
+    def forward(self, z, c):
+        return super().forward(z, self.embedding(c))
+
+
+class OfLengthOne(nn.Module):
+    """A parametrisation: every column of a weight (n, K) is as long as a one-hot vector."""
+
+    def forward(self, weight):
+        return F.normalize(weight, dim=0)
+
+
+@torch.no_grad()
+def noise_share(model, n_codes, n_noise=64):
+    """Share of the drawn pictures' variance that is left when the code is fixed, in [0, 1]: near 0
+    the noise is ignored, near 1 the code. Needs a generator with z_dim; codes equally likely."""
+    device = next(model.parameters()).device
+    z = torch.randn(n_noise, model.z_dim, device=device)
+    x = torch.stack([model(z, c.expand(n_noise, -1)) for c in torch.eye(n_codes, device=device)])
+    within = x.var(1, correction=0).mean()
+    return float(within / x.flatten(0, 1).var(0, correction=0).mean())
+
+
+def random_codes(x, n_codes):
+    """One of n_codes for each picture, equally likely, one-hot (B, n_codes)."""
+    return F.one_hot(torch.randint(n_codes, (len(x),), device=x.device), n_codes).to(x)
+
+
+def recipe(
+    x,
+    epochs=10,
+    n_codes=7,
+    weight=1.0,
+    embedding=0,
+    unit_length=False,
+    disguise=False,
+    z_dim=128,
+    width=32,
+    lr_g=2e-4,
+    lr_d=4e-4,
+    batch=64,
+    augment=True,
+    ema=0.995,
+    bf16=False,
+    seed=0,
+):
+    """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's learned
+    vector, 0 for one-hot. disguise: the discriminator sees all pictures strongly warped, not just
+    shifted."""
+    channels, side = x.shape[1:3]
+    if embedding:
+        size = z_dim, n_codes, embedding, width, side, channels
+        generator = Embedded(*size, unit_length).to(x.device)
+    else:
+        generator = gan.Generator(z_dim, n_codes, width, side, channels).to(x.device)
+    discriminator = gan.Discriminator(n_codes, width, side, channels).to(x.device)
+    batches = Batches(x, size=batch, seed=seed)
+    step = adversarial.AdversarialStep(
+        generator,
+        discriminator,
+        (partial(discriminator_loss, weight=weight), partial(generator_loss, weight=weight)),
+        *adversarial.two_rates(generator, discriminator, lr_g, lr_d),
+        batches,
+        epochs,
+        condition=partial(random_codes, n_codes=n_codes),
+        augment=warp_strongly if disguise else shift if augment else None,
+        ema=ema,
+        bf16=bf16,
+        traced=("read code",),
+    )
+    return step, batches

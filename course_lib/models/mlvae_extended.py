@@ -1,0 +1,112 @@
+"""The multi-level VAE pushed further: codes that hold what they should, and nothing else.
+
+To the mended loss come, each with a weight of its own: reconstruction from the class code of one
+other picture of the group (as Hosoya 2019 and Jha et al. 2018 swap codes), an adversary that reads
+the group from the style code (Ganin & Lempitsky 2015, Hadad et al. 2018), and the distance between
+the groups' styles (Louizos et al. 2016).
+"""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib.models import gaussian, layers, mlvae
+
+
+class Deep(mlvae.MLVAE):
+    """Two hidden layers with batch norm on either side, and an adversary, style -> group logits."""
+
+    def __init__(self, style_dim=10, class_dim=10, hidden=512, shape=(1, 28, 28), n_groups=10):
+        super().__init__(style_dim, class_dim, hidden, shape, n_groups)
+        n_pixels = shape[0] * shape[1] * shape[2]
+        self.trunk = nn.Sequential(nn.Flatten(), *layers.hidden(n_pixels, hidden))
+        self.decoder = nn.Sequential(
+            *layers.hidden(style_dim + class_dim, hidden), nn.Linear(hidden, n_pixels),
+            nn.Unflatten(1, shape),
+        )  # fmt: skip
+        self.adversary = nn.Sequential(
+            nn.Linear(style_dim, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(),
+            nn.Linear(256, n_groups),
+        )  # fmt: skip
+
+
+class Reversed(torch.autograd.Function):
+    """The identity, whose gradient is multiplied by -weight (Ganin & Lempitsky 2015)."""
+
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.weight = weight
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -ctx.weight * gradient, None
+
+
+def loss(model, x, group, one_shot=0.5, adversary=3.0, mmd=0.0, sigma=0.5**0.5):
+    """The mended loss and what may help; with all three weights at 0 it is mlvae.loss.
+
+    one_shot: share of the pictures decoded with the class code of one other picture of the group.
+    adversary: how strongly the style code hides the group from a classifier that trains along; its
+    cross-entropy is a term of the loss, with its gradient turned round on its way into the encoder.
+    mmd: weight of the distance between each group's styles and all styles.
+    """
+    style, member = model.encode(x)
+    evidence = gaussian.product(*member, group, model.n_groups)
+    z, code = gaussian.sample(*style), gaussian.sample(*evidence)[group]
+    if one_shot:
+        other = partner(group)
+        alone = gaussian.sample(*(t[other] for t in member))
+        chosen = torch.rand(len(x), 1, device=x.device) < one_shot
+        code = torch.where(chosen, alone, code)
+    class_kl = gaussian.kl(*evidence).sum() / len(x)
+    terms = mlvae.terms(x, model.decode(z, code), style, class_kl, sigma)
+    if adversary:
+        guess = model.adversary(Reversed.apply(z, adversary))
+        terms["adversary"] = F.cross_entropy(guess, group)
+    if mmd:
+        terms["mmd"] = mmd * group_distance(z, group, model.n_groups)
+    return {"loss": sum(terms.values()), **terms}
+
+
+def partner(group):
+    """For every picture the index of another one of its group, (B,); itself where it is alone."""
+    shuffled = torch.randperm(len(group), device=group.device)
+    order = shuffled[torch.argsort(group[shuffled], stable=True)]
+    ends = group[order].roll(-1) != group[order]  # the last of a group takes its first
+    first = torch.searchsorted(group[order].contiguous(), group[order].contiguous())
+    follow = torch.where(ends, order[first], order.roll(-1))
+    return torch.empty_like(order).scatter(0, order, follow)
+
+
+def group_distance(z, group, n_groups):
+    """Squared maximum mean discrepancy between each group's z and all z, summed over the groups.
+
+    A mixture of two Gaussian kernels, as in the variational fair autoencoder (Louizos et al. 2016).
+    """
+    squares = torch.cdist(z, z).square() / z.shape[1]
+    kernel = torch.exp(-squares / 2) + torch.exp(-2 * squares)
+    member = F.one_hot(group, n_groups).to(z)
+    share = member / member.sum(0).clamp(min=1)
+    gap = share - 1 / len(z)
+    return ((gap.T @ kernel) * gap.T).sum(1)[member.sum(0) > 0].sum()
+
+
+def recipe(
+    x,
+    group,
+    epochs=40,
+    one_shot=0.5,
+    adversary=3.0,
+    mmd=0.0,
+    hidden=512,
+    lr=2e-3,
+    batch=256,
+    seed=0,
+):
+    """Train the deep net; the rate falls to 0 over `epochs` along a cosine."""
+    model = Deep(hidden=hidden, shape=tuple(x.shape[1:]), n_groups=mlvae.count_groups(x, group))
+    objective = partial(loss, one_shot=one_shot, adversary=adversary, mmd=mmd)
+    return mlvae.descend(model.to(x.device), x, group, objective, lr, batch, seed, epochs)

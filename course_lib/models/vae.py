@@ -1,0 +1,86 @@
+"""VAE: maximise E_q(z|x)[log p(x|z)] - KL(q(z|x) || N(0, I)).   Kingma & Welling, 2014.
+
+p(x|z) is N(decode(z), sigma^2), pixels in [0, 1], so that every term is in nats per image. "Mean
+squared error + w KL" is this bound with sigma^2 = w * n_pixels / 2 (gaussian.sigma_of_weight).
+"""
+
+from functools import partial
+
+import torch
+from torch import nn
+
+from course_lib.data.batches import Batches, in_batches
+from course_lib.models import gaussian, layers
+from course_lib.training.steps import LossStep, adam
+
+
+class VAE(nn.Module):
+    """Convolutional, pictures of 64x64."""
+
+    def __init__(self, z_dim=64, width=32, channels=3):
+        super().__init__()
+        self.z_dim = z_dim
+        self.encoder = layers.conv_encoder(channels, width, 2 * z_dim)
+        self.decoder = layers.conv_decoder(z_dim, width, channels)
+
+    def encode(self, x):
+        """q(z|x): mean and log-variance, each (B, z_dim)."""
+        return self.encoder(x).chunk(2, dim=1)
+
+    def decode(self, z):
+        """The mean of p(x|z): pixels in [0, 1], (B, C, 64, 64)."""
+        return self.decoder(z).sigmoid()
+
+    def forward(self, x):
+        """One draw: reconstruction, mu, logvar."""
+        mu, logvar = self.encode(x)
+        return self.decode(gaussian.sample(mu, logvar)), mu, logvar
+
+    @torch.no_grad()
+    def generate(self, n):
+        """n pictures from the prior, pixels in [0, 1]."""
+        z = torch.randn(n, self.z_dim, device=next(self.parameters()).device)
+        return self.decode(z)
+
+
+def loss(model, x, sigma=0.1, beta=1.0):
+    """At beta = 1, -ELBO in nats per image, less the constant n_pixels * log(sigma sqrt(2 pi))."""
+    x_hat, mu, logvar = model(x)
+    recon = (gaussian.squared_error(x, x_hat) / (2 * sigma**2)).mean()
+    kl = gaussian.kl(mu, logvar).mean()
+    return {"loss": recon + beta * kl, "recon": recon, "kl": kl}
+
+
+@torch.no_grad()
+def held_out(model, x):
+    """Both terms on uint8 pictures, one draw of the code each: squared error, and KL in nats."""
+
+    def terms(p):
+        x_hat, mu, logvar = model(p)
+        return torch.stack([gaussian.squared_error(p, x_hat), gaussian.kl(mu, logvar)], 1)
+
+    error, kl = in_batches(terms, x).mean(0).tolist()
+    return {"test squared error": error, "test kl": kl}
+
+
+@torch.no_grad()
+def errors(model, x):
+    """Mean squared error of every image through the posterior mean, (B,), pixels in [0, 1]."""
+    mu, _ = model.encode(x)
+    return gaussian.squared_error(x, model.decode(mu)) / x[0].numel()
+
+
+@torch.no_grad()
+def negative_elbo(model, x, sigma=0.1):
+    """recon + kl of every image with one draw, (B,), nats, less the same constant as `loss`."""
+    x_hat, mu, logvar = model(x)
+    return gaussian.squared_error(x, x_hat) / (2 * sigma**2) + gaussian.kl(mu, logvar)
+
+
+def recipe(x, z_dim=64, width=32, sigma=0.1, beta=1.0, lr=1e-3, batch=128, decay=1.0, seed=0):
+    """Adam; the learning rate is multiplied by `decay` after every 4000 steps (the source: 0.9)."""
+    model = VAE(z_dim, width, x.shape[1]).to(x.device)
+    optimizer = adam(model, lr)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 4000, decay)
+    step = LossStep(model, partial(loss, sigma=sigma, beta=beta), optimizer, schedule=schedule)
+    return step, Batches(x, size=batch, seed=seed)

@@ -1,0 +1,413 @@
+"""What notebooks hand to the report, what they refuse, and the explorers."""
+
+import json
+import math
+import time
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from course_lib.course import figures, inspection, results, widgets
+from course_lib.course.inspection import count_parameters, has_bf16, layer_table, show_source
+from course_lib.course.protocol import PROTOCOL
+from course_lib.course.widgets import explore
+from course_lib.models import ae
+from course_lib.paths import cache_root
+
+ABOUT = {"data": "digits", "sha256": "ab" * 32, "split": "test", "n": 360}
+FULL = results.protocol(ABOUT, unit="nats per image")
+RUN_ABOUT = {
+    "settings": {"seed": 4, "batch": 128},
+    "epochs": 3,
+    "steps": 30,
+    "device": "cpu (2 threads)",
+    "seconds": 12.34,
+    "data_sha256": "cd" * 32,
+    "key": "0123",
+}
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a cell shows, as (thing, metadata)."""
+    found = []
+
+    def display(thing, raw=False, metadata=None):
+        found.append((thing, metadata))
+
+    for module in (inspection, results, widgets):
+        monkeypatch.setattr(module, "display", display)
+    return found
+
+
+def record(name):
+    return json.loads((results.results_folder() / f"{name}.json").read_text())
+
+
+def picture(value=0.5):
+    return figures.image_grid(torch.full((4, 1, 8, 8), value), columns=2)
+
+
+# ---- keep ---------------------------------------------------------------------------------------
+
+
+def test_keep_writes_the_record_of_the_contract(shown):
+    table = pd.DataFrame({"model": ["a", "b"], "mse": [0.1, 0.2]})
+    numbers = {"mse": torch.tensor(0.25), "n": 3}
+    results.keep(
+        "q2-13-test-mse",
+        picture(),
+        alt="Four grey squares.",
+        caption="Squares",
+        table=table,
+        numbers=numbers,
+        protocol=FULL,
+    )
+    found = record("q2-13-test-mse")
+    assert found == {
+        "kind": "result",
+        "name": "q2-13-test-mse",
+        "question": "2.13",
+        "title": "Squares",
+        "figure": "figures/q2-13-test-mse.png",
+        "alt": "Four grey squares.",
+        "caption": "Squares",
+        "numbers": {"mse": 0.25, "n": 3},
+        "units": dict.fromkeys(["mse", "n"], "nats per image"),
+        "table": [{"model": "a", "mse": 0.1}, {"model": "b", "mse": 0.2}],
+        "protocol": FULL,
+    }
+
+
+def test_the_shown_figure_is_the_kept_one_with_its_alt(shown):
+    results.keep("q1-1-squares", picture(), alt="Four grey squares.", protocol=FULL)
+    bundle, metadata = shown[0]
+    kept = (results.results_folder() / "figures" / "q1-1-squares.png").read_bytes()
+    assert bundle["image/png"] == kept == figures.png(picture())
+    assert metadata == {"image/png": {"alt": "Four grey squares.", "name": "q1-1-squares"}}
+
+
+def test_numbers_are_printed_with_their_protocol(shown):
+    results.keep("q1-1-mse", numbers={"mse": 0.123456}, protocol=FULL)
+    text = shown[-1][0].data
+    assert "mse = 0.1235" in text and "data digits" in text and "unit nats per image" in text
+    assert record("q1-1-mse")["figure"] is None
+
+
+def test_results_go_where_the_report_says(shown, tmp_path, monkeypatch):
+    assert results.results_folder() == cache_root() / "results"
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "there"))
+    results.keep("q1-2-x", picture(), alt="Squares.", protocol=FULL)
+    assert sorted(p.name for p in (tmp_path / "there").rglob("*") if p.is_file()) == [
+        "q1-2-x.json",
+        "q1-2-x.png",
+    ]
+
+
+@pytest.mark.parametrize("lacking", PROTOCOL)
+def test_numbers_need_every_part_of_a_protocol(lacking, shown):
+    part = {k: v for k, v in FULL.items() if k != lacking}
+    with pytest.raises(ValueError, match=f"q1-1-x.*protocol lacks {lacking}"):
+        results.keep("q1-1-x", numbers={"mse": 1.0}, protocol=part)
+    with pytest.raises(ValueError, match="protocol lacks"):
+        results.keep("q1-1-x", table=pd.DataFrame({"a": [1]}))
+    with pytest.raises(ValueError, match="protocol lacks"):
+        results.keep("q1-1-x", picture(), alt="A figure without its data.")
+    assert not (results.results_folder() / "q1-1-x.json").exists() and shown == []
+
+
+@pytest.mark.parametrize("alt", ["", "  "])
+def test_a_figure_needs_a_sentence(alt, shown):
+    with pytest.raises(ValueError, match="needs alt="):
+        results.keep("q1-1-x", picture(), alt=alt, protocol=FULL)
+
+
+BAD = [math.nan, math.inf, torch.tensor(math.nan), [1.0, math.nan], torch.tensor([1.0, math.inf])]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_what_is_not_finite_is_no_result(bad, shown):
+    with pytest.raises(ValueError, match="a kept number is"):
+        results.keep("q1-1-x", numbers={"mse": bad}, protocol=FULL)
+    assert not (results.results_folder() / "q1-1-x.json").exists()
+
+
+def test_an_unwhole_table_is_no_result(shown):
+    with pytest.raises(ValueError, match="a kept number is"):
+        results.keep("q1-1-x", table=pd.DataFrame({"mse": [1.0, math.nan]}), protocol=FULL)
+
+
+@pytest.mark.parametrize("name", ["mse", "q1-mse", "1-2-mse", "q1-2-../x", "q1-2-A b"])
+def test_a_name_must_start_with_its_question_and_suit_a_file(name, shown):
+    with pytest.raises(ValueError, match="q2-3-test-mse"):
+        results.keep(name, picture(), alt="Squares.")
+
+
+def test_protocol_of_a_run_says_what_was_trained():
+    run = type("Run", (), {"about": RUN_ABOUT})
+    found = results.protocol(ABOUT, run, unit="x", judge="0.98")
+    assert set(PROTOCOL) < set(found) and found["judge"] == "0.98"
+    assert found["seed"] == "4" and found["budget"] == "3 epochs, 30 steps of 128 images"
+    assert found["device"] == "cpu (2 threads)" and found["seconds"] == 12.3
+    assert found["train_sha256"] == "cd" * 32 and found["run"] == "0123"
+    assert results.protocol(ABOUT)["budget"] == "no training"
+
+
+# ---- answer -------------------------------------------------------------------------------------
+
+
+def test_answer_writes_the_record_of_the_contract(shown):
+    results.answer(
+        "q2-3",
+        "Ten images",
+        "It is **0.01**.",
+        ours="0.01",
+        claim="0.02",
+        source="S1",
+        verdict="beaten",
+        figure="q2-3-test-mse",
+    )
+    assert record("answer-q2-3") == {
+        "kind": "answer",
+        "question": "2.3",
+        "title": "Ten images",
+        "answer": "It is **0.01**.",
+        "ours": "0.01",
+        "claim": "0.02",
+        "source": "S1",
+        "verdict": "beaten",
+        "figure": "q2-3-test-mse",
+    }
+    said = " ".join(thing.data for thing, _ in shown)
+    assert "Answer 2.3." in said and "S1" in said and "beaten" in said
+
+
+def test_an_unknown_verdict_or_question_is_refused(shown):
+    with pytest.raises(ValueError, match="verdict is 'won'; it must be one of reproduced"):
+        results.answer("q2-3", "t", "text", verdict="won")
+    with pytest.raises(ValueError, match="must start with its question"):
+        results.answer("2.3", "t", "text")
+    assert shown == []
+
+
+# ---- models and sources -------------------------------------------------------------------------
+
+
+def test_layer_table_lists_what_is_counted():
+    model, x = ae.narrow(shape=(1, 8, 8)), torch.rand(2, 1, 8, 8)
+    table = layer_table(model, x)
+    assert table.parameters.sum() == count_parameters(model)
+    assert table["output shape"].iloc[0] == "64" and table["output shape"].iloc[-1] == "1 x 8 x 8"
+    assert not any(layer._forward_hooks for layer in model.modules())
+
+
+def test_layer_table_lists_layers_with_spectral_norm_and_models_of_two_inputs():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = spectral_norm(nn.Linear(4, 3)), nn.Linear(5, 1)
+
+        def forward(self, x, c):
+            return self.last(torch.cat([self.first(x), c], 1))
+
+    table = layer_table(Two(), torch.rand(6, 4), torch.rand(6, 2))
+    assert table.layer.tolist() == ["Linear (first)", "Linear (last)"]
+    assert table.parameters.tolist() == [4 * 3 + 3, 6] and table["output shape"].tolist() == [
+        "3",
+        "1",
+    ]
+
+
+def test_layer_table_leaves_batch_norm_as_it_was():
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).train()
+    before = model[1].running_mean.clone()
+    layer_table(model, torch.rand(5, 4))
+    assert torch.equal(model[1].running_mean, before)
+
+
+def test_show_source_shows_the_librarys_own_text(shown):
+    show_source(ae.loss)
+    assert shown[0][0].data.startswith("def loss(model, x):") and shown[0][0].language == "python"
+
+
+# ---- curves for TensorBoard ---------------------------------------------------------------------
+
+
+def fake_run(loss, key="0123"):
+    """What tensorboard() reads of a run."""
+    epochs = range(1, len(loss) + 1)
+    history = pd.DataFrame(
+        {
+            "epoch": epochs,
+            "loss": loss,
+            "kl": [v / 3 for v in loss],
+            "seconds": [1.5 * e for e in epochs],
+        }
+    )
+    return SimpleNamespace(history=history, about={"recipe": "cvae.recipe", "key": key})
+
+
+def read_back():
+    """{folder: {term: [(epoch, value)]}}, by TensorBoard's own reader."""
+    found = {}
+    for folder in sorted((cache_root() / "tensorboard").iterdir()):
+        events = EventAccumulator(str(folder)).Reload()
+        found[folder.name] = {
+            term: [(e.step, e.value) for e in events.Scalars(term)]
+            for term in events.Tags()["scalars"]
+        }
+    return found
+
+
+def test_tensorboard_reads_back_the_history(capsys):
+    runs = {"z 2": fake_run([3.0, 2.0, 1.0]), "z 20": fake_run([6.0, 5.0], "4567")}
+    results.tensorboard(runs)
+    found = read_back()
+    assert list(found) == ["cvae.recipe z 2 0123", "cvae.recipe z 20 4567"]
+    first, second = found.values()
+    assert set(first) == set(second) == {"loss", "kl"}, "epoch and seconds are no curves"
+    assert first["loss"] == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    assert first["kl"] == [(1, 1.0), (2, pytest.approx(2 / 3)), (3, pytest.approx(1 / 3))]
+    assert second["loss"] == [(1, 6.0), (2, 5.0)]
+    assert "2 runs" in capsys.readouterr().out
+
+
+def test_a_second_call_writes_a_run_anew_and_leaves_the_others():
+    results.tensorboard({"a": fake_run([3.0, 2.0]), "b": fake_run([9.0], "89")})
+    results.tensorboard({"a": fake_run([3.0, 2.0])})
+    found = read_back()
+    assert found["cvae.recipe a 0123"]["loss"] == [(1, 3.0), (2, 2.0)]
+    assert found["cvae.recipe b 89"]["loss"] == [(1, 9.0)]
+    results.tensorboard({"a": fake_run([1.0])})
+    assert read_back()["cvae.recipe a 0123"]["loss"] == [(1, 1.0)]
+
+
+# ---- explorers ----------------------------------------------------------------------------------
+
+
+def explorer():
+    """(panel, the calls of draw)."""
+    calls = []
+
+    def draw(z1=0.0, head_turn=2, kind="plain"):
+        calls.append((z1, head_turn, kind))
+        return picture((z1 + 3) / 6)
+
+    return explore(draw, z1=(-3.0, 3.0), head_turn=(0, 5), kind=["plain", "odd"]), calls
+
+
+def test_an_explorer_draws_once_plainly_before_anybody_touches_it(shown):
+    panel, calls = explorer()
+    assert calls == [(0.0, 2, "plain")] and shown[0][0] is panel
+    assert panel.children[-1].value == figures.png(picture(0.5))
+
+
+def test_controls_are_described_and_start_at_draws_own_defaults(shown):
+    panel, _ = explorer()
+    controls = panel.children[:-1]
+    assert [c.description for c in controls] == ["z1", "head turn", "kind"]
+    assert [c.value for c in controls] == [0.0, 2, "plain"]
+    assert [type(c).__name__ for c in controls] == ["FloatSlider", "IntSlider", "SelectionSlider"]
+    assert (controls[0].min, controls[0].max) == (-3.0, 3.0) and controls[1].max == 5
+    # a readout that can be typed into is what the keyboard needs
+    assert controls[0].readout and not any(c.disabled for c in controls)
+
+
+def test_a_moved_control_redraws_with_its_value(shown):
+    panel, calls = explorer()
+    before = panel.children[-1].value
+    panel.children[0].value = 1.5
+    assert calls[-1] == (1.5, 2, "plain")
+    assert panel.children[-1].value == figures.png(picture(0.75)) != before
+    panel.children[2].value = "odd"
+    assert calls[-1] == (1.5, 2, "odd") and len(calls) == 3
+
+
+def test_a_range_that_draw_does_not_know_is_an_error(shown):
+    with pytest.raises(KeyError, match="zz"):
+        explore(lambda z=0.0: picture(), zz=(0.0, 1.0))
+
+
+def test_an_error_in_draw_reaches_the_cell(shown):
+    def draw(z=0.0):
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        explore(draw, z=(0.0, 1.0))
+
+
+def test_every_move_is_one_redraw(shown):
+    """The time is said, not asserted: the goal is 100 ms, but a busy machine is no fault."""
+    panel, calls = explorer()
+    seconds = []
+    for i in range(8):
+        begun = time.perf_counter()
+        panel.children[0].value = -2.0 + i / 2
+        seconds.append(time.perf_counter() - begun)
+    print(f"a redraw takes {1000 * sorted(seconds)[4]:.0f} ms (median of 8)")
+    assert [z1 for z1, *_ in calls[1:]] == [-2.0 + i / 2 for i in range(8)]
+
+
+# ---- profiles -----------------------------------------------------------------------------------
+
+PROFILES = {"quick": {"epochs": {"a": 10, "b": 1}}, "full": {"epochs": {"a": 500}}}
+
+
+def test_a_budget_scales_the_epochs_of_a_profile():
+    settings, epochs = results.choose(PROFILES, "quick", 0.25)
+    assert settings is PROFILES["quick"] and epochs == {"a": 2, "b": 1}
+    assert results.choose(PROFILES, "full", 1.0)[1] == {"a": 500}
+
+
+@pytest.mark.parametrize(
+    ("profile", "budget", "said"),
+    [
+        ("fulll", 1.0, "there are quick, full"),
+        ("quick", 0.0, "above 0"),
+        ("quick", -3.0, "above 0"),
+    ],
+)
+def test_an_unknown_profile_or_an_empty_budget_is_refused(profile, budget, said):
+    with pytest.raises(ValueError, match=said):
+        results.choose(PROFILES, profile, budget)
+
+
+def test_a_run_in_bf16_says_so():
+    run = SimpleNamespace(about=RUN_ABOUT | {"settings": {"lr": 0.1, "bf16": True}})
+    assert results.protocol(ABOUT, run, unit="x")["budget"].endswith("rate 0.1, bf16")
+
+
+@pytest.mark.parametrize(
+    ("able", "expected"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": False, "avx2": True}, False),
+        ({}, False),
+    ],
+)
+def test_bf16_is_for_processors_that_multiply_in_it(able, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert has_bf16(torch.device("cpu")) is expected
+
+
+def test_several_runs_stand_in_one_protocol():
+    run = type("Run", (), {"about": RUN_ABOUT})
+    found = results.protocol(ABOUT, {"x": run, "y": run}, unit="nats")
+    assert found["budget"].startswith("x 3 epochs") and "; y 3 epochs" in found["budget"]
+    assert found["seconds"] == pytest.approx(2 * RUN_ABOUT["seconds"], abs=0.1)
+
+
+def test_a_unit_is_never_empty(shown):
+    with pytest.raises(ValueError, match="unit is empty"):
+        results.keep("q1-1-x", numbers={"mse": 1.0}, protocol=results.protocol(ABOUT, unit=" "))
+
+
+def test_a_slider_needs_room():
+    with pytest.raises(ValueError, match="z goes from 1.0 to 1.0"):
+        explore(lambda z=1.0: picture(), z=(1.0, 1.0))

@@ -1,0 +1,334 @@
+"""What load promises of embedded, prepared and missing sets."""
+
+import hashlib
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib import atomic, data
+from course_lib.data import sets
+from course_lib.data.faces import render
+from course_lib.paths import cache_root
+
+EMBEDDED = {"digits": (1, 28, 28), "photos": (3, 64, 64), "faces": (3, 64, 64)}
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """load remembers the embedded sets; forget() makes it what it is in a new process."""
+
+    def clear():
+        for function in (sets._digits, sets._photos, sets._faces):
+            function.cache_clear()
+
+    clear()
+    return clear
+
+
+# ---- embedded sets ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_sets_are_bytes_with_labels_and_a_name(name):
+    found = data.load(name, "test", 12)
+    assert found.x.shape == (12, *EMBEDDED[name]) and found.x.dtype == torch.uint8
+    assert found.x.float().std() > 20, "pictures, not a flat colour"
+    if name == "faces":
+        assert found.y.shape == (12, len(found.names)) and found.y.dtype == torch.uint8
+        assert {"Eyeglasses", "Young", "Smiling"} < set(found.names) and found.y.max() == 1
+    else:
+        assert found.y.shape == (12,) and found.y.dtype == torch.int64
+        assert found.y.max() < len(found.names)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_about_is_the_hash_of_what_is_there(name):
+    found = data.load(name, "val", 9)
+    sha = hashlib.sha256(found.x.numpy().tobytes() + found.y.numpy().tobytes()).hexdigest()
+    assert found.about == {"data": name, "split": "val", "n": 9, "sha256": sha}
+    assert data.digest(found.x, found.y) == sha != data.load(name, "val", 8).about["sha256"]
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_same_bytes_every_time_and_others_in_every_split(name, forget):
+    first = {s: data.load(name, s, 10).about["sha256"] for s in sets.SPLITS}
+    forget()
+    assert {s: data.load(name, s, 10).about["sha256"] for s in sets.SPLITS} == first
+    assert len(set(first.values())) == 3
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_no_picture_is_in_two_splits(name):
+    n = None if name == "digits" else 60
+    seen = [{p.numpy().tobytes() for p in data.load(name, s, n).x} for s in sets.SPLITS]
+    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
+
+
+def test_digits_are_all_of_the_set_in_the_middle_of_28x28():
+    parts = [data.load("digits", s) for s in sets.SPLITS]
+    assert sum(len(p.x) for p in parts) == 1797 and [len(p.x) for p in parts] == [1257, 180, 360]
+    x = parts[0].x
+    assert x.max() == 255 and x[:, :, 4:24, 4:24].sum() == x.sum()
+    for part in parts:
+        assert part.y.bincount(minlength=10).min() > 0.07 * len(part.y)
+
+
+def test_photos_of_the_splits_come_from_columns_apart(monkeypatch):
+    """Each column of the photographs carries its own number; the crops say where they were."""
+    column = np.arange(640) * 255 // 639
+    photo = np.broadcast_to(column[None, :, None], (427, 640, 3)).astype(np.uint8)
+    photos = SimpleNamespace(images=[photo, photo])
+    monkeypatch.setattr("sklearn.datasets.load_sample_images", lambda: photos)
+    for split, first, last in [("train", 0, 399), ("val", 400, 479), ("test", 480, 639)]:
+        x = data.load("photos", split, 80).x
+        low, high = int(x.min()), int(x.max())
+        assert column[first] <= low and high <= column[last]
+        assert high - low > 0.85 * (column[last] - column[first]), "columns are left out"
+
+
+def test_photos_and_faces_come_in_any_number_and_begin_alike():
+    assert torch.equal(data.load("photos", "train", 20).x[:7], data.load("photos", "train", 7).x)
+    assert len(data.load("faces", "train", 3).x) == 3
+
+
+def test_face_factors_are_those_behind_the_pictures():
+    found, factors = data.load("faces", "test", 8), data.face_factors("test", 8)
+    assert factors.shape == (8, len(render.FACTORS))
+    assert torch.equal(found.x, render.render(factors))
+    assert torch.equal(found.y, render.attributes(factors))
+
+
+def test_faces_are_rendered_once_and_kept_whole(monkeypatch, forget):
+    first = data.load("faces", "val", 6)
+    (file,) = (cache_root() / "data" / "faces").iterdir()  # no half-written one beside it
+    assert file.name.startswith("val-6-") and file.suffix == ".npy"
+    forget()
+    monkeypatch.setattr(render, "render", lambda *a: pytest.fail("rendered again"))
+    assert torch.equal(data.load("faces", "val", 6).x, first.x)
+
+
+def test_faces_broken_off_while_written_are_rendered_again(monkeypatch):
+    def die(part, path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(atomic.os, "replace", die)
+        data.load("faces", "val", 4)
+    assert not list((cache_root() / "data" / "faces").glob("*.npy"))
+    assert len(data.load("faces", "val", 4).x) == 4
+
+
+@pytest.mark.parametrize("end", [-100, 0])
+def test_a_damaged_file_of_faces_is_rendered_again(end, forget):
+    first = data.load("faces", "val", 4).x
+    (file,) = (cache_root() / "data" / "faces").iterdir()
+    file.write_bytes(file.read_bytes()[:end])
+    forget()
+    assert torch.equal(data.load("faces", "val", 4).x, first)
+
+
+def test_an_unknown_split_is_said():
+    with pytest.raises(ValueError, match="split is 'tets'; there are train, val, test"):
+        data.load("digits", "tets")
+
+
+# ---- prepared sets ------------------------------------------------------------------------------
+
+
+def prepare(name="tiny", n=7, attributes=False):
+    """A prepared set by the contract; (x, y) of its one split, train."""
+    folder = cache_root() / "data" / name
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (n, 3, 8, 8), np.uint8)
+    y = rng.integers(0, 2, (n, 2), np.uint8) if attributes else rng.integers(0, 2, n)
+    np.save(folder / "train_x.npy", x)
+    np.save(folder / "train_y.npy", y)
+    sha = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+    about = {
+        "name": name,
+        "source": "a test",
+        "names": ["a", "b"],
+        "recipe": "none",
+        "splits": {"train": {"n": n, "sha256": sha}},
+    }
+    (folder / "about.json").write_text(json.dumps(about))
+    return x, y
+
+
+@pytest.mark.parametrize("attributes", [False, True])
+def test_a_prepared_set_is_opened_as_it_lies(attributes):
+    x, y = prepare(attributes=attributes)
+    found = data.load("tiny")
+    assert np.array_equal(found.x, x) and np.array_equal(found.y, y)
+    assert found.x.dtype == torch.uint8 and found.names == ["a", "b"]
+    assert found.y.dtype == (torch.uint8 if attributes else torch.int64)
+    assert found.about["sha256"] == data.digest(found.x, found.y) and found.about["n"] == 7
+
+
+def test_a_prepared_set_is_mapped_not_read(monkeypatch):
+    modes, load = [], np.load
+    monkeypatch.setattr(sets.np, "load", lambda *a, **k: modes.append(k) or load(*a, **k))
+    prepare()
+    found = data.load("tiny")
+    assert modes == [{"mmap_mode": "c"}] * 2
+    before = (cache_root() / "data" / "tiny" / "train_x.npy").read_bytes()
+    found.x.zero_()  # copy-on-write: the file stays
+    assert (cache_root() / "data" / "tiny" / "train_x.npy").read_bytes() == before
+
+
+def test_a_part_of_a_prepared_set_has_a_hash_of_its_own():
+    prepare()
+    part, whole = data.load("tiny", n=4), data.load("tiny", n=7)
+    assert part.about["n"] == 4 and part.about["sha256"] == data.digest(part.x, part.y)
+    assert part.about["sha256"] != whole.about["sha256"] == data.load("tiny").about["sha256"]
+
+
+def test_a_prepared_set_without_the_split_says_which_it_has():
+    prepare()
+    with pytest.raises(ValueError, match="tiny has no split 'val'; it has train"):
+        data.load("tiny", "val")
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("mnist", "python -m data_scripts.prepare_mnist"),
+        ("celeba", "python -m data_scripts.prepare_celeba"),
+        ("imagenette-64", "python -m data_scripts.prepare_imagenet"),
+    ],
+)
+def test_a_missing_set_names_its_command(name, command):
+    with pytest.raises(data.DataMissing, match=command) as error:
+        data.load(name, "train")
+    assert f"'{name}'" in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "no array", "gone"])
+def test_a_damaged_array_names_its_file_and_the_command(damage):
+    prepare("mnist")
+    path = cache_root() / "data" / "mnist" / "train_x.npy"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "no array":
+        path.write_bytes(b"not an array")
+    else:
+        path.unlink()
+    with pytest.raises(data.DataMissing, match=r"train_x\.npy.*prepare_mnist"):
+        data.load("mnist")
+
+
+def test_an_array_of_another_length_than_about_says_is_refused():
+    x, _ = prepare("mnist")
+    np.save(cache_root() / "data" / "mnist" / "train_x.npy", x[:5])
+    with pytest.raises(data.DataMissing, match="5 pictures, 7 labels; .*says 7.*prepare_mnist"):
+        data.load("mnist")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"splits": 3}'])
+def test_a_damaged_about_names_its_file_and_the_command(text):
+    prepare("mnist")
+    (cache_root() / "data" / "mnist" / "about.json").write_text(text)
+    with pytest.raises(data.DataMissing, match=r"about\.json.*prepare_mnist"):
+        data.load("mnist")
+
+
+# ---- small things -------------------------------------------------------------------------------
+
+
+def test_pixels_are_floats_from_0_to_1():
+    assert data.pixels(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx(
+        [0, 0.2, 1]
+    )
+
+
+def test_in_batches_is_the_function_of_all():
+    x = torch.randint(0, 256, (13, 1, 4, 4), dtype=torch.uint8)
+    mean = lambda p: p.flatten(1).mean(1)
+    torch.testing.assert_close(data.in_batches(mean, x, size=5), mean(data.pixels(x)))
+
+
+def test_first_of_is_the_first_that_is_there():
+    assert data.first_of("digits", "faces") == "digits"
+    assert data.first_of("mnist", "digits") == "digits"
+    prepare("mnist")
+    assert data.first_of("mnist", "digits") == "mnist"
+    assert data.first_of("celeba", "mnist", "digits") == "mnist"
+
+
+def test_first_of_does_not_take_a_set_that_is_half_prepared():
+    prepare("mnist")
+    (cache_root() / "data" / "mnist" / "about.json").unlink()
+    assert data.first_of("mnist", "digits") == "digits"
+
+
+def test_first_of_nothing_names_the_command_of_the_wanted_set():
+    with pytest.raises(data.DataMissing, match="'mnist'.*prepare_mnist"):
+        data.first_of("mnist", "celeba")
+
+
+def test_binarised_pictures_are_drawn_once_with_their_grey_values():
+    x = torch.tensor([0, 51, 128, 255], dtype=torch.uint8).expand(20_000, 4).view(-1, 1, 2, 2)
+    found = data.binarise(x, 3)
+    assert found.shape == x.shape and found.dtype == torch.uint8
+    assert set(found.unique().tolist()) == {0, 255}
+    share = data.pixels(found).mean(0).flatten().tolist()
+    assert share == pytest.approx([0, 51 / 255, 128 / 255, 1], abs=0.015)
+    assert share[0] == 0 and share[3] == 1
+
+
+def test_binarised_pictures_depend_on_their_seed_alone():
+    x = data.load("digits", "test", 50).x
+    first = data.binarise(x, 0)
+    torch.manual_seed(99)
+    state = torch.get_rng_state()
+    assert torch.equal(data.binarise(x, 0), first)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(data.binarise(x, 1), first)
+
+
+# ---- real sets ----------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "shape", "names"),
+    [("mnist", (1, 28, 28), 10), ("celeba", (3, 64, 64), 40), ("imagenette-64", (3, 64, 64), 10)],
+)
+def test_a_real_set_opens_and_is_what_its_hash_says(name, shape, names, real):
+    found = real(name, "test")
+    assert found.x.shape[1:] == shape and len(found.names) == names
+    assert found.about["sha256"] == data.digest(found.x, found.y)
+    other = real(name, "train", 50)
+    assert len(other.x) == 50 and other.about["n"] == 50
+    assert 0.1 < data.pixels(found.x[:200]).mean() < 0.7
+
+
+@pytest.mark.parametrize("name", ["digits", "photos", "faces"])
+@pytest.mark.parametrize("n", [0, -3])
+def test_no_pictures_are_refused(name, n):
+    with pytest.raises(ValueError, match=f"n is {n}"):
+        data.load(name, "train", n)
+
+
+@pytest.mark.parametrize(("pictures", "size"), [(5, 0), (0, 4)])
+def test_batches_of_nothing_are_refused(pictures, size):
+    with pytest.raises(ValueError, match="nothing to train on"):
+        data.Batches(torch.zeros(pictures, 1, 2, 2, dtype=torch.uint8), size=size)
+
+
+def test_smaller_pictures_are_means_over_squares():
+    x = torch.randint(0, 256, (2001, 3, 8, 8), dtype=torch.uint8)
+    small = data.downsample(x, 4)
+    assert small.dtype == torch.uint8 and small.shape == (2001, 3, 4, 4)
+    for i, c, row, column in [(0, 0, 0, 0), (1000, 2, 3, 1), (2000, 1, 2, 3)]:
+        square = x[i, c, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        assert abs(float(small[i, c, row, column]) - square.float().mean()) <= 0.5
+    assert torch.equal(data.downsample(x, 8), x)
+    with pytest.raises(ValueError, match="8 cannot be averaged to side 3"):
+        data.downsample(x, 3)

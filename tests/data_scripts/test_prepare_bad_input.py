@@ -1,0 +1,339 @@
+"""The preparation scripts: one line for every bad input, and nothing half-written."""
+
+# ruff: noqa: F811, I001 (fixtures are imported, and arguments have their names)
+import errno
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_sets import (
+    IMAGES,
+    assert_refused,
+    contents,
+    picture,
+    write_celeba,
+    write_mnist,
+    write_tree,
+)
+from small_sets import call, celeba, clean, mnist  # noqa: F401  fixtures
+
+from data_scripts import common, prepare_celeba, prepare_imagenet, prepare_mnist
+
+
+def repack(path, change):
+    path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()))))
+
+
+def test_wrong_hash(mnist, call, tmp_path):
+    path = mnist.raw / "t10k-labels-idx1-ubyte.gz"
+    repack(path, lambda data: data[:-1] + bytes([(data[-1] + 1) % 10]))
+    found = hashlib.md5(path.read_bytes()).hexdigest()
+    expected = prepare_mnist.MD5[path.name]
+    assert_refused(
+        call(prepare_mnist), tmp_path / "out", path, "wrong hash", expected, found, "fetch it"
+    )
+
+
+def test_wrong_hash_of_an_unpacked_file(call, tmp_path, monkeypatch):
+    md5, _ = write_mnist(tmp_path / "source", packed=False)
+    monkeypatch.setattr(prepare_mnist, "MD5", md5)
+    path = tmp_path / "source" / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    found = hashlib.md5(path.read_bytes()).hexdigest()
+    assert_refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", md5[path.name], found)
+
+
+def halve(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_truncated_gz(mnist, call, tmp_path):
+    path = mnist.raw / "train-images-idx3-ubyte.gz"
+    halve(path)
+    assert_refused(
+        call(prepare_mnist), tmp_path / "out", path, "truncated", "md5", "fetch it again"
+    )
+
+
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        (lambda data: data[:-3], "truncated"),
+        (lambda data: data[:2], "truncated"),
+        (lambda data: data + b"more", "longer than its header says"),
+        (lambda data: b"P5 28" + data, "no idx file"),
+    ],
+)
+def test_malformed_idx(mnist, call, tmp_path, change, what):
+    path = mnist.raw / "train-images-idx3-ubyte.gz"
+    repack(path, change)
+    assert_refused(call(prepare_mnist), tmp_path / "out", path, what)
+
+
+def test_damaged_gz(mnist, call, tmp_path):
+    path = mnist.raw / "train-labels-idx1-ubyte.gz"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 255
+    path.write_bytes(data)
+    assert_refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", "damaged")
+
+
+def test_missing_file(mnist, call, tmp_path):
+    (mnist.raw / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert_refused(
+        call(prepare_mnist), tmp_path / "out", mnist.raw / "t10k-labels", "missing", "fetch it"
+    )
+
+
+BAD_PICTURES = {
+    "noise": (lambda path: path.write_bytes(b"no picture at all"), "cannot be decoded"),
+    "empty": (lambda path: path.write_bytes(b""), "cannot be decoded"),
+    "truncated": (halve, "cannot be decoded"),
+    "size": (lambda path: picture(0, (64, 64)).save(path), "64x64, not 89x109"),
+    "the other size": (lambda path: picture(0, (178, 218)).save(path), "178x218, not 89x109"),
+}
+
+
+# the first picture is spared the last kind: it decides which size is right
+WHERE = [
+    (kind, n) for kind in BAD_PICTURES for n in (1, 7, 14) if (kind, n) != ("the other size", 1)
+]
+
+
+@pytest.mark.parametrize("kind, number", WHERE)
+def test_bad_picture(celeba, call, tmp_path, kind, number):
+    (spoil, what), name = BAD_PICTURES[kind], f"{number:06d}.jpg"
+    spoil(celeba / IMAGES / name)
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", celeba / IMAGES / name, what, "--skip-bad"
+    )
+
+
+def test_skip_bad_leaves_out_and_lists(celeba, call, tmp_path):
+    call(prepare_celeba)
+    whole = np.load(tmp_path / "out" / "train_x.npy")
+    labels = np.load(tmp_path / "out" / "train_y.npy")
+    for name, (spoil, _) in zip(("000003.jpg", "000004.jpg"), BAD_PICTURES.values(), strict=False):
+        spoil(celeba / IMAGES / name)
+    code, text, err = call(prepare_celeba, "--again", "--skip-bad")
+    assert code == 0 and err == ""
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "out/train_x.npy"), np.delete(whole, [2, 3], 0)
+    )
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "out/train_y.npy"), np.delete(labels, [2, 3], 0)
+    )
+    about = json.loads((tmp_path / "out" / "about.json").read_text())
+    assert about["left_out"] == [f"{IMAGES}/000003.jpg", f"{IMAGES}/000004.jpg"]
+    assert "left out: 2" in text and all(name in text for name in about["left_out"])
+
+
+def test_nothing_left(celeba, call, tmp_path):
+    (celeba / IMAGES / "000014.jpg").write_bytes(b"")  # the only one of the test split
+    assert_refused(call(prepare_celeba, "--skip-bad"), tmp_path / "out", "no picture left", "test")
+
+
+def test_no_picture_of_a_known_size(call, tmp_path):
+    write_celeba(tmp_path / "source", size=(100, 100))
+    assert_refused(call(prepare_celeba), tmp_path / "out", "000001.jpg", "178x218 or 89x109")
+
+
+def edit(path, change):
+    lines = path.read_text().splitlines(keepends=True)
+    change(lines)
+    path.write_text("".join(lines))
+
+
+def test_attribute_row_missing(celeba, call, tmp_path):
+    def drop(lines):
+        lines[0] = "13\n"
+        del lines[6]
+
+    edit(celeba / "list_attr_celeba.txt", drop)
+    missing = celeba / IMAGES / "000005.jpg"
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", missing, "no attribute row", "--skip-bad"
+    )
+    assert call(prepare_celeba, "--skip-bad")[0] == 0
+    assert len(np.load(tmp_path / "out" / "train_x.npy")) == 12
+
+
+@pytest.mark.parametrize("line", ["", "000003.jpg 1 -1", "000003.jpg " + "0 " * 40, "\0\x07?"])
+def test_malformed_attribute_line(celeba, call, tmp_path, line):
+    path = celeba / "list_attr_celeba.txt"
+    edit(path, lambda lines: lines.__setitem__(4, line + "\n"))
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "line 5", "malformed", "fetch")
+
+
+@pytest.mark.parametrize("text", ["", "14", "14\n", "\xff\n\xfe"])
+def test_attribute_list_that_is_none(celeba, call, tmp_path, text):
+    path = celeba / "list_attr_celeba.txt"
+    path.write_bytes(text.encode("latin1"))
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "fetch it again")
+
+
+def test_attribute_list_cut_short(celeba, call, tmp_path):
+    path = celeba / "list_attr_celeba.txt"
+    edit(path, lambda lines: lines.pop())
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", path, "announces 14", "13 rows", "fetch it again"
+    )
+
+
+@pytest.mark.parametrize("name", ["list_attr_celeba.txt", "list_eval_partition.txt"])
+def test_lists_need_the_publishers_md5(tmp_path, capsys, monkeypatch, name):
+    source, out = tmp_path / "source", tmp_path / "out"
+    write_celeba(source, n=4, partition="0002")
+    found = hashlib.md5((source / name).read_bytes()).hexdigest()
+    for other in {*prepare_celeba.MD5} - {name}:
+        monkeypatch.setitem(prepare_celeba.MD5, other, common.md5_of(source / other))
+    code = prepare_celeba.main(["--source", str(source), "--out", str(out)])
+    words = source / name, "wrong hash", prepare_celeba.MD5[name], found, "--skip-checks"
+    assert_refused((code, *capsys.readouterr()), out, *words)
+
+
+def test_list_missing(celeba, call, tmp_path):
+    (celeba / "list_attr_celeba.txt").unlink()
+    path = celeba / "list_attr_celeba.txt"
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "missing", prepare_celeba.PAGE)
+
+
+def test_bad_partition(call, tmp_path):
+    write_celeba(tmp_path / "source", n=4, partition="0032")
+    path = tmp_path / "source" / "list_eval_partition.txt"
+    assert_refused(call(prepare_celeba), tmp_path / "out", path, "line 3", "malformed")
+    edit(path, lambda lines: lines.pop(2))
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", "000003.jpg", "no row in list_eval_partition"
+    )
+
+
+@pytest.mark.parametrize("script", [prepare_mnist, prepare_celeba, prepare_imagenet])
+def test_no_folder_and_empty_folder(script, call, tmp_path):
+    source, out = tmp_path / "source", tmp_path / "out"
+    assert_refused(call(script), out, source, "no such folder", "--source")
+    source.mkdir()
+    assert_refused(call(script), out, source, "is empty", "--source")
+    (source / "something").touch()
+    assert_refused(call(script), out, source, "does not hold", "--source")
+
+
+def test_empty_folders_inside(call, tmp_path):
+    out = tmp_path / "out"
+    for folder in (IMAGES, "train"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+    assert_refused(call(prepare_celeba), out, IMAGES, "is empty", "unpack img_align_celeba.zip")
+    assert_refused(call(prepare_imagenet), out, tmp_path / "source" / "train", "is empty")
+    (tmp_path / "source" / "train" / "n01440764").mkdir()
+    assert_refused(call(prepare_imagenet), out, "n01440764", "is empty", "remove the folder")
+
+
+def test_bad_tree(call, tmp_path):
+    tree, out = write_tree(tmp_path / "source"), tmp_path / "out"
+    bad = tree / "val" / "n01440764" / "n01440764_1.JPEG"
+    halve(bad)
+    assert_refused(call(prepare_imagenet), out, bad, "cannot be decoded", "--skip-bad")
+    _, text, _ = call(prepare_imagenet, "--skip-bad")
+    assert "left out: 1" in text and "val/n01440764/n01440764_1.JPEG" in text
+    shutil.rmtree(out)
+    (tree / "train" / "n02102040").rename(tree / "train" / "n99")
+    assert_refused(call(prepare_imagenet), out, tree / "val" / "n02102040", "no such class")
+    shutil.rmtree(tree)
+    write_tree(tree, train=4, val=0)
+    assert_refused(call(prepare_imagenet), out, tree, "at least 10")
+
+
+def test_disk_full_before(celeba, call, tmp_path, monkeypatch):
+    usage = types.SimpleNamespace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    assert_refused(
+        call(prepare_celeba), tmp_path / "out", tmp_path / "out", "disk is full", "--out"
+    )
+
+
+class FullDisk:
+    """A file on a disk that is full from its second batch on."""
+
+    def __init__(self, path, mode):
+        self.file, self.full = open(path, mode), mode == "r+b"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, data):
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(data)
+
+
+def test_disk_full_during(celeba, call, tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "open", FullDisk, raising=False)
+    part = tmp_path / "out" / "train_x.npy.part"
+    assert_refused(call(prepare_celeba), tmp_path / "out", part, "disk is full", "free some space")
+
+
+@pytest.fixture
+def as_nobody():
+    """A folder that anybody may enter, and a way to become somebody who is not root meanwhile."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    root = os.geteuid() == 0
+    yield folder, (lambda on: os.seteuid(65534 if on else 0) if root else None)
+    os.seteuid(0) if root else None
+    for path in folder.rglob("*"):
+        path.chmod(0o777)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    "locked",
+    [f"source/{IMAGES}/000003.jpg", "source/list_attr_celeba.txt", f"source/{IMAGES}", "."],
+)
+def test_no_permission(as_nobody, capsys, locked):
+    folder, become_nobody = as_nobody
+    write_celeba(folder / "source")
+    (folder / locked).chmod(0o555 if locked == "." else 0)
+    become_nobody(True)
+    options = ["--source", str(folder / "source"), "--out", str(folder / "out"), "--skip-checks"]
+    code = prepare_celeba.main(options)
+    become_nobody(False)
+    where = "out" if locked == "." else locked
+    assert_refused(
+        (code, *capsys.readouterr()), folder / "out", folder / where, "no permission", "rights"
+    )
+
+
+def test_another_run_is_writing(celeba, call, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "train_x.npy.part").write_text("of the other run")
+    handle = os.open(tmp_path / "out", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    code, _, err = call(prepare_celeba)
+    os.close(handle)
+    assert code == 1 and "another run" in err and err.count("\n") == 1
+    assert contents(tmp_path / "out") == {"train_x.npy.part": b"of the other run"}
+
+
+@pytest.mark.parametrize("script", ["mnist", "celeba", "imagenet"])
+def test_as_a_command(script, tmp_path):
+    command = [sys.executable, "-m", f"data_scripts.prepare_{script}", "--source", "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert_refused(
+        (done.returncode, done.stdout, done.stderr), tmp_path / "out", "nowhere", "--source"
+    )

@@ -1,0 +1,166 @@
+"""levels: a model whose levels are known must get the matrix that is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from course_lib.evaluation import interventions, stats
+from course_lib.models import hvae
+
+
+class Known:
+    """Three groups of one number each; the pixel (0, 0, i) is the number of group i."""
+
+    sides, scale_of_group = (2, 4), [0, 0, 1]
+
+    def encode(self, x, temperature=1.0):
+        return [x[:, :, :1, i : i + 1] for i in range(3)]
+
+    def generate(self, n=1, given=(None,) * 3, temperature=1.0):
+        known = [z for z in given if z is not None]
+        n = len(known[0]) if known else n
+        zs = [temperature * torch.randn(n, 1, 1, 1) if z is None else z for z in given]
+        return torch.cat(zs, 3)
+
+
+def read(x):
+    """Four factors: one of each group, and the sum of the last two."""
+    x = x.flatten(1)
+    return torch.cat([x, x[:, 1:].sum(1, keepdim=True)], 1)
+
+
+def found(n=4000):
+    return interventions.resampling_effects(
+        Known(), read, torch.randn(n, 1, 1, 3), interventions.groups_by_scale(Known())
+    )
+
+
+def test_levels_of_scales():
+    assert interventions.groups_by_scale(Known()) == {"2x2": [0, 1], "4x4": [2]}
+    assert interventions.groups_by_scale(hvae.HVAE(width=(8, 8, 8), groups=(1, 2, 1))) == {
+        "2x2": [0],
+        "4x4": [1, 2],
+        "16x16": [3],
+    }
+
+
+def test_the_matrix_of_a_known_model():
+    share, low, high = interventions.shares(found())
+    wanted = np.array([[0, 0, 0, 0], [1, 1, 0, 0.5], [0, 0, 1, 0.5], [1, 1, 1, 1]])
+    assert share == pytest.approx(wanted, abs=0.1)
+    assert (low <= share).all() and (share <= high).all()
+    moved = wanted > 0
+    assert (high - low)[moved].min() > 0.01 and (high - low)[moved].max() < 0.2
+
+
+class Faint(Known):
+    """Shows a quarter of what its third group says, and noise in its codes unless they are cold."""
+
+    def encode(self, x, temperature=1.0):
+        return [z + temperature * 0.1 * torch.randn_like(z) for z in super().encode(x)]
+
+    def generate(self, n=1, given=(None,) * 3, temperature=1.0):
+        return super().generate(n, given, temperature) * torch.tensor([1.0, 1.0, 0.25])
+
+
+def test_levels_carry_what_their_codes_move():
+    x = torch.randn(300, 1, 1, 3)
+    other = x + torch.tensor([0.0, 3.0, 4.0]) * (1 + torch.rand(300, 1, 1, 1))
+    moved, sums = interventions.swap_effects(
+        Known(), x, other, interventions.groups_by_scale(Known())
+    )
+    assert list(moved) == ["posterior", "2x2", "4x4", "another"]
+    share = interventions.shares({name: along[:, None] for name, along in moved.items()})[0]
+    assert share[:, 0] == pytest.approx([0, 9 / 25, 16 / 25], abs=1e-5)
+    assert interventions.kept_difference(sums) == pytest.approx((1, 1), abs=1e-5)
+    assert interventions.kept_difference(sums * [-1, 1, 1]) == pytest.approx((-1, -1), abs=1e-5)
+
+
+def test_a_difference_that_is_not_shown_is_not_carried():
+    x = torch.randn(300, 1, 1, 3)
+    other = x + torch.tensor([0.0, 3.0, 4.0])
+    moved, sums = interventions.swap_effects(
+        Faint(), x, other, interventions.groups_by_scale(Faint())
+    )
+    table = {name: along[:, None] for name, along in moved.items()}
+    left, cosine = interventions.kept_difference(sums)
+    assert left == pytest.approx((3 * 3 + 1 * 4) / 25, abs=1e-5)
+    assert cosine == pytest.approx((3 * 3 + 1 * 4) / (10**0.5 * 5), abs=1e-5)
+    assert moved["posterior"].std() > 0.1  # drawn, not the mean
+    assert interventions.shares(table)[0][:, 0] == pytest.approx([0, 0.9, 0.1], abs=0.02)
+    assert interventions.dominant_level(table, ["2x2", "4x4"], [0]) == "2x2"
+    back = interventions.swap_effects(Faint(), other, x, interventions.groups_by_scale(Faint()))[0]
+    # Either way round, as this model is linear.
+    assert back["4x4"] == pytest.approx(moved["4x4"], abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [2, 5, 9])
+def test_every_picture_has_another_to_be_compared_with(n):
+    x = torch.randn(n, 1, 1, 3)
+    moved = interventions.resampling_effects(
+        Known(), read, x, interventions.groups_by_scale(Known()), size=4
+    )["another"]
+    assert moved.shape[0] == n and (moved.max(1) > 0).all()
+    with pytest.raises(ValueError, match="no other"):
+        interventions.resampling_effects(Known(), read, x[:1], {})
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    hits = []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        _, low, high = interventions.shares(found(300), n_resamples=300, seed=seed)
+        hits.append(low[1, 3] <= 0.5 <= high[1, 3])
+    assert 0.8 < np.mean(hits) <= 1.0
+
+
+def test_the_ruler_is_the_level_that_leads_and_nobody_where_two_are_alike():
+    names = list(interventions.groups_by_scale(Known()))
+    assert interventions.dominant_level(found(), names, [0]) == "2x2"
+    assert interventions.dominant_level(found(), names, [0, 1, 2]) == "2x2"  # two of three
+    assert interventions.dominant_level(found(), names, [2]) == "4x4"
+    assert interventions.dominant_level(found(), names, [1, 2]) is None
+
+
+def test_what_moves_less_than_the_posterior_rules_nothing():
+    small = found()
+    assert interventions.dominant_level(small, ["2x2", "4x4"], [2]) == "4x4"
+    small["posterior"] = small["4x4"] + 0.5
+    assert interventions.dominant_level(small, ["2x2", "4x4"], [2]) is None
+
+
+def test_redrawn_swapped_and_moved_touch_only_their_level():
+    zs = [torch.full((5, 1, 1, 1), float(i)) for i in range(3)]
+    others = [z + 10 for z in zs]
+    drawn = interventions.resample(Known(), zs, [1]).flatten(1)
+    assert (drawn[:, [0, 2]] == torch.tensor([0.0, 2.0])).all() and drawn[:, 1].std() > 0
+    assert interventions.swap(Known(), zs, others, [0, 2]).flatten(1)[0].tolist() == [10, 1, 12]
+    assert interventions.traverse(Known(), zs, 2, (0, 0, 0), 0.5).flatten(1)[0].tolist() == [
+        0,
+        1,
+        2.5,
+    ]
+    assert zs[2].unique().item() == 2  # what was given stays as it was
+
+
+def test_temperature_of_what_is_redrawn():
+    zs = [torch.zeros(4000, 1, 1, 1)] * 3
+    assert interventions.resample(Known(), zs, [0], 0.5)[..., 0].std().item() == pytest.approx(
+        0.5, rel=0.1
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (9.0, 1.0),
+        (6.0, 2.5),
+        (5.0, 3.0),
+        (4.5, 4.5),
+        (1.0, np.nan),
+    ],
+)
+def test_epochs_until_a_value(value, wanted):
+    history = pd.DataFrame({"epoch": [1, 2, 3, 4, 5], "bits": [8.0, 7.0, 5.0, 5.5, 4.0]})
+    assert stats.epochs_to(history, "bits", value) == pytest.approx(wanted, nan_ok=True)

@@ -1,0 +1,100 @@
+"""Pages and results, piece by piece: what cannot be shown whole and offline is refused."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+import markup
+import pages
+import store
+
+
+@pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        ("<img src=figures/q1.png>", "no alt text"),
+        ('<img alt="x" src="https://a.example/b.png">', "from outside"),
+        ('<div style="background: url(//a.example/b)">x</div>', "from outside"),
+    ],
+)
+def test_output_of_a_cell_that_a_page_cannot_show_is_refused(html, said):
+    cell = nbformat.v4.new_code_cell("show()")
+    cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": html})]
+    nb = nbformat.v4.new_notebook(cells=[cell])
+    with pytest.raises(markup.PageError, match=said):
+        pages.page(nb, "01_a", "T", [("01_a", "T")])
+
+
+@pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        ('<script src="https://cdn.example/x.js"></script>', "from outside"),
+        ('<link rel="stylesheet" href="//cdn.example/x.css">', "from outside"),
+        ("<style>@import 'x.css';</style>", "from outside"),
+        ("<style>p { background: url(http://a.example/b) }</style>", "from outside"),
+        ('<img src="figures/a.png" alt=" ">', "no alt text"),
+        ('<img src="figures/b.png" alt="b">', "no picture figures/b.png"),
+        ('<a href="#nowhere">x</a>', "no place #nowhere"),
+        ('<p id="a"></p><p id="a"></p>', "two places named #a"),
+    ],
+)
+def test_page_check_refuses(html, said):
+    with pytest.raises(markup.PageError, match=said):
+        markup.check_page(html, "p", {"figures/a.png"})
+
+
+def test_page_check_lets_links_to_papers_pass():
+    html = '<img src="figures/a.png" alt="a"><a href="https://arxiv.org/abs/1312.6114">paper</a>'
+    assert markup.check_page(html, "p", {"figures/a.png"}) is None  # nothing is refused
+
+
+RESULT = {
+    "kind": "result",
+    "name": "q1-2-mse",
+    "question": "1.2",
+    "title": "t",
+    "figure": None,
+    "numbers": {"mse": 0.5},
+    "units": {"mse": "u"},
+    "protocol": {"data": "digits"},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"question": "2.2"}, "of another notebook"),
+        ({"name": "q1-20-mse"}, "does not start with q1-2"),
+        ({"numbers": {"mse": float("nan")}}, "'mse' is nan"),
+        ({"units": None}, "'units' is missing"),
+        ({"figure": "figures/x.png"}, "was not saved"),
+        ({"protocol": None}, "without a protocol"),
+    ],
+)
+def test_results_that_break_the_contract_are_refused(tmp_path, change, said):
+    (tmp_path / "q1-2-mse.json").write_text(json.dumps(RESULT))
+    assert store.load_results(tmp_path, "01_a")[0][0]["numbers"] == {"mse": 0.5}
+    (tmp_path / "q1-2-mse.json").write_text(json.dumps(RESULT | change))
+    with pytest.raises(store.ResultError, match=said):
+        store.load_results(tmp_path, "01_a")
+
+
+def test_results_with_their_own_protocol_stand_in_their_own_table():
+    other = RESULT | {"name": "q1-2-other", "units": {"mse": "pixels in [-1,1]"}}
+    about = {"title": "T", "questions": [], "page": "01_a.html", "error": None, "figures": []}
+    about |= {"built": "2026-01-01", "seconds": 1.0, "budget": 1.0}
+    results = [result | {"notebook": "01_a"} for result in (RESULT, other)]
+    merged = {"profile": "quick", "budget": 1.0, "built": "2026-01-01", "answers": []}
+    html = pages.index({**merged, "notebooks": {"01_a": about}, "results": results}, {})
+    assert html.count("<table>") == 2
+
+
+@pytest.mark.parametrize("latex", [r"\frac{1", r"\nosuchcommand x", r"a & b"])
+def test_a_formula_that_cannot_be_read_is_said_on_one_line(latex):
+    with pytest.raises(markup.PageError) as caught:
+        markup.to_html(f"Before ${latex}$ after")
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)

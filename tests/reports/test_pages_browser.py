@@ -1,0 +1,107 @@
+"""A built report in a real browser, from disk: nothing missing, fetched or cut off."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import small_course
+
+ROOT = Path(__file__).resolve().parents[2]
+
+import build
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
+PAGES = ("index.html", "01_a.html")
+# Everything that makes a page too wide for a phone when it is not held in its own box.
+WIDE = {
+    "long_code": "x = [" + ", ".join(f"'word number {i}'" for i in range(12)) + "]",
+    "long_line": "print('word ' * 80)",
+    "one_word": "print('w' * 400)",
+    "wide_table": "import pandas as pd\npd.DataFrame([range(12)]).add_prefix('a long column ')",
+    "slider": "import ipywidgets\nipywidgets.interactive(lambda z: z, z=ipywidgets.FloatSlider())",
+    "formula": "# Long\n\n$$"
+    + " + ".join(f"\\frac{{x_{{{i}}}^2}}{{\\sigma}}" for i in range(30))
+    + "$$",
+}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    root = tmp_path_factory.mktemp("course")
+    sources = small_course.cells("01_a", "1.1", "1.2", "1.3", **WIDE)
+    small_course.write(root, "01_a", sources)
+    assert build.build(root, "quick", 1.0) == {}
+    return root / "reports" / "quick"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        # Chromium has no sandbox of its own where tests run as root.
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser, path, width):
+    """(page, addresses asked for, addresses that failed and errors in the console)."""
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    asked, failed = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.on("console", lambda message: failed.append(message.text) if is_error(message) else None)
+    page.goto(path.as_uri())
+    for image in page.locator("img").all():
+        image.scroll_into_view_if_needed()  # those further down are loaded when they come near
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+    return page, asked, failed
+
+
+def is_error(message):
+    return message.type == "error"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_whole_offline(report, browser, name, width):
+    page, asked, failed = open_page(browser, report / name, width)
+    assert failed == []
+    outside = [url for url in asked if not url.startswith((report.as_uri(), "data:"))]
+    assert outside == []
+    widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    assert len(widths) == 3 and all(width > 0 for width in widths)
+    drawn = page.evaluate(
+        "[...document.querySelectorAll('math')].map(math => math.getBoundingClientRect().width)"
+    )
+    assert len(drawn) >= 3 and all(width > 1 for width in drawn)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_dark_scheme_changes_paper_and_ink(report, browser, name):
+    colours = []
+    for scheme in ("light", "dark"):
+        page = browser.new_page(color_scheme=scheme)
+        page.goto((report / name).as_uri())
+        style = "getComputedStyle(document.body)"
+        colours.append(page.evaluate(f"[{style}.backgroundColor, {style}.color]"))
+        page.close()
+    assert colours[0][0] != colours[1][0] and colours[0][1] != colours[1][1]
+
+
+def test_a_card_leads_to_its_question(report, browser):
+    page, _, _ = open_page(browser, report / "index.html", 1280)
+    page.locator("#card-1-2 h3 a").click()
+    assert page.url == (report / "01_a.html").as_uri() + "#q1-2"
+    page.wait_for_timeout(800)  # the page scrolls there smoothly
+    assert abs(page.locator("#q1-2").bounding_box()["y"]) < 844
+    assert page.locator("h2#q1-2").inner_text().startswith("Question 1.2")
+    page.close()

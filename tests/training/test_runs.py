@@ -1,0 +1,283 @@
+"""Kept runs: found again, kept apart, retrained when stale or damaged, and proof against kills."""
+
+import errno
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toy_family
+from toy_family import pictures, recipe, train_and_die, train_slowly
+
+from course_lib import atomic, data
+from course_lib.paths import cache_root
+from course_lib.training import checkpoint, loop, runs
+from course_lib.training.checkpoint import Checkpoint, read_tree, write_tree
+
+EPOCHS = 6  # of five steps
+
+
+def folders():
+    root = cache_root() / "runs"
+    return sorted(root.iterdir()) if root.is_dir() else []
+
+
+def unbroken():
+    """The weights that a run ends in when nothing disturbs it."""
+    return weights(runs.train_or_load(recipe, [pictures()], {}, EPOCHS))
+
+
+def weights(run):
+    return {
+        k: v.clone()
+        for part in ("model", "average")
+        for k, v in ((f"{part}.{n}", t) for n, t in run.step.parts[part].state_dict().items())
+    }
+
+
+def assert_equal(a, b):
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_the_second_call_opens_what_the_first_trained(monkeypatch):
+    first = runs.train_or_load(recipe, [pictures()], {"width": 6}, 3)
+    monkeypatch.setattr(
+        "course_lib.training.loop.fit", lambda *a: pytest.fail("it was trained again")
+    )
+    second = runs.train_or_load(recipe, [pictures()], {"width": 6}, 3)
+    assert_equal(weights(first), weights(second))
+    assert first.history.equals(second.history) and not second.model.training
+    assert second.about["settings"]["lr"] == 1e-2  # defaults are part of the key
+
+
+def test_what_comes_after_draws_the_same_whether_trained_or_opened():
+    torch.manual_seed(7)
+    expected = torch.randn(3)
+    for _ in ("trained", "opened"):
+        torch.manual_seed(7)
+        runs.train_or_load(recipe, [pictures()], {}, 2)
+        assert torch.equal(torch.randn(3), expected)
+
+
+def test_other_arguments_data_and_epochs_are_other_runs():
+    x = pictures()
+    changed = x.clone()
+    changed[0, 0, 0, 0] ^= 1
+    for picture, settings, epochs in [
+        (x, {}, 1),
+        (x, {}, 2),
+        (x, {"seed": 1}, 1),
+        (x, {"lr": 2e-2}, 1),
+        (changed, {}, 1),
+    ]:
+        runs.train_or_load(recipe, [picture], settings, epochs)
+    assert len(folders()) == 5
+
+
+def test_what_is_measured_after_each_epoch_is_part_of_the_key():
+    def size(model, x):
+        return {"n": float(len(x))}
+
+    for n in (4, 16):
+        run = runs.train_or_load(recipe, [pictures()], {}, 1, size, [pictures()[:n]])
+        assert run.history.n.tolist() == [n]
+    assert len(folders()) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_found_out_before_training(monkeypatch):
+    cache_root().mkdir(parents=True)
+    (cache_root() / "runs").write_text("a file where a folder should be")
+    monkeypatch.setattr("course_lib.training.loop.fit", lambda *a: pytest.fail("it was trained"))
+    with pytest.raises(OSError, match="COURSE_CACHE"):
+        runs.train_or_load(recipe, [pictures()], {}, 1)
+
+
+def test_a_full_disk_at_a_checkpoint_does_not_stop_the_training(monkeypatch, capsys):
+    expected = unbroken()
+    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-full")
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    whole, calls = checkpoint.write_tree, []
+
+    def full(path, tree):
+        calls.append(path)
+        if path.name == "checkpoint.safetensors":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(path, tree)
+
+    monkeypatch.setattr(checkpoint, "write_tree", full)
+    assert_equal(weights(runs.train_or_load(recipe, [pictures()], {}, EPOCHS)), expected)
+    assert "checkpoint not written" in capsys.readouterr().out and len(calls) > 2
+
+
+def test_a_misspelt_setting_is_a_type_error():
+    with pytest.raises(TypeError, match="widht"):
+        runs.train_or_load(recipe, [pictures()], {"widht": 8}, 1)
+
+
+def test_a_schedule_of_another_length_than_the_run_is_refused():
+    def scheduled(x, epochs=30):
+        raise AssertionError("nothing may be built")
+
+    with pytest.raises(ValueError, match="schedule is for epochs=30, the run has 2"):
+        runs.train_or_load(scheduled, [pictures()], {}, 2)
+
+
+def test_what_is_measured_may_be_numbers_of_numpy(monkeypatch):
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    run = runs.train_or_load(recipe, [pictures()], {}, 2, lambda model: {"a": np.float32(0.5)})
+    assert run.history["a"].tolist() == [0.5, 0.5]
+
+
+def test_a_run_whose_weights_do_not_fit_leaves_nothing_in_the_one_trained_again():
+    expected = unbroken()
+    (folder,) = folders()
+    kept = folder / "weights.safetensors"
+    parts = read_tree(kept)
+    parts["model"] = {k: t + 1 for k, t in parts["model"].items()}
+    parts["average"]["module.net.1.weight"] = torch.zeros(1)
+    write_tree(kept, parts)
+    record = json.loads((folder / "run.json").read_text())
+    record["weights_sha256"] = atomic.file_digest(kept)
+    (folder / "run.json").write_text(json.dumps(record))
+    assert_equal(unbroken(), expected)
+
+
+def test_kept_files_hold_no_pickle():
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    assert sorted(p.name for p in folders()[0].iterdir()) == ["run.json", "weights.safetensors"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "record", "no weights"])
+def test_a_damaged_run_is_noticed_said_and_trained_again(damage, capsys):
+    expected = unbroken()
+    (folder,) = folders()
+    kept = folder / "weights.safetensors"
+    content = bytearray(kept.read_bytes())
+    if damage == "flip":
+        content[-1] ^= 1
+        kept.write_bytes(content)
+    elif damage == "cut":
+        kept.write_bytes(content[: len(content) // 2])
+    elif damage == "record":
+        (folder / "run.json").write_text('{"about": ')
+    else:
+        kept.unlink()
+    capsys.readouterr()
+    assert_equal(unbroken(), expected)
+    assert "trained again" in capsys.readouterr().out
+
+
+def test_a_run_of_an_older_source_is_noticed_said_and_trained_again(monkeypatch, capsys):
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    monkeypatch.setattr(runs, "source_digest", lambda function: "another source")
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    assert "source of its family changed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("at", [1, 4, 5, 16, 29, 30])
+def test_a_run_broken_at_any_step_ends_in_the_same_weights(at, monkeypatch):
+    expected = unbroken()
+    monkeypatch.setenv("COURSE_CACHE", os.environ["COURSE_CACHE"] + "-broken")
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    steps, original = [], toy_family.loss
+
+    def breaking(model, x):
+        steps.append(1)
+        if len(steps) == at:
+            raise KeyboardInterrupt
+        return original(model, x)
+
+    monkeypatch.setattr(toy_family, "loss", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train_or_load(recipe, [pictures()], {}, EPOCHS)
+    monkeypatch.setattr(toy_family, "loss", original)
+    resumed = runs.train_or_load(recipe, [pictures()], {}, EPOCHS)
+    assert_equal(weights(resumed), expected)
+    assert resumed.history.loss.tolist() == pytest.approx(
+        runs.train_or_load(recipe, [pictures()], {}, EPOCHS).history.loss.tolist(), rel=0
+    )
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """New processes in a moment: they fork from one that has imported the library already."""
+    context = multiprocessing.get_context("forkserver")
+    # an optimiser imports torch._dynamo when it is first used, which takes seconds
+    context.set_forkserver_preload(["course_lib.training.runs", "torch._dynamo"])
+    return context
+
+
+@pytest.mark.parametrize("moment", ["half", "before", "after"])
+@pytest.mark.parametrize("nth", [1, 7, 5 * EPOCHS, 5 * EPOCHS + 1, 5 * EPOCHS + 2])
+def test_a_run_killed_at_a_write_ends_in_the_same_weights(nth, moment, processes, monkeypatch):
+    """Five checkpoints an epoch, then the weights, then the record that says that all is done."""
+    expected = unbroken()
+    cache = os.environ["COURSE_CACHE"] + "-killed"
+    process = processes.Process(target=train_and_die, args=(cache, EPOCHS, nth, moment))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    monkeypatch.setenv("COURSE_CACHE", cache)
+    assert_equal(unbroken(), expected)
+    assert sorted(p.name for p in folders()[0].glob("*.part")) == []
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.08, 0.21])
+def test_a_run_killed_from_outside_ends_in_the_same_weights(moment, processes, monkeypatch, capsys):
+    epochs = 60
+    expected = weights(runs.train_or_load(recipe, [pictures()], {}, epochs))
+    cache = os.environ["COURSE_CACHE"] + "-killed"
+    process = processes.Process(target=train_slowly, args=(cache, epochs))
+    process.start()
+    while not list(Path(cache).glob("runs/*/checkpoint.safetensors")):
+        assert process.exitcode is None
+        time.sleep(0.005)
+    time.sleep(moment)
+    process.kill()
+    process.join(60)
+    monkeypatch.setenv("COURSE_CACHE", cache)
+    assert not (folders()[0] / "run.json").exists(), "it finished before it was killed"
+    assert_equal(weights(runs.train_or_load(recipe, [pictures()], {}, epochs)), expected)
+    assert "taken up at epoch" in capsys.readouterr().out
+
+
+def test_a_damaged_checkpoint_is_said_and_left(capsys):
+    run = Checkpoint(cache_root() / "runs" / "x", "source")
+    run.path.parent.mkdir(parents=True)
+    run.path.write_bytes(b"not a checkpoint")
+    assert run.load() is None and not run.path.exists()
+    assert "checkpoint not used" in capsys.readouterr().out
+
+
+def test_trees_come_back_as_they_went(tmp_path):
+    tree = {
+        "a": {0: torch.arange(3), 1: [1.5, None, "x"]},
+        "b": [torch.ones(2, 2).bfloat16(), True],
+    }
+    write_tree(tmp_path / "t.safetensors", tree)
+    back = read_tree(tmp_path / "t.safetensors")
+    assert back["a"][1] == [1.5, None, "x"] and list(back["a"]) == [0, 1] and back["b"][1] is True
+    assert torch.equal(back["a"][0], tree["a"][0]) and torch.equal(back["b"][0], tree["b"][0])
+
+
+def test_a_state_that_is_not_finite_is_never_saved(capsys):
+    step, batches = recipe(pictures())
+    keeper = Checkpoint(cache_root() / "runs" / "nan", "source")
+    run = loop._Progress(step, batches, keeper)
+    run.save()
+    good = keeper.path.read_bytes()
+    with torch.no_grad():
+        step.model.net[1].weight[0, 0] = float("nan")
+    run.save()
+    assert keeper.path.read_bytes() == good and "not saved" in capsys.readouterr().out
+
+
+def test_the_digest_names_the_data():
+    x = pictures()
+    assert data.digest(x) == data.digest(x.clone()) != data.digest(x.flip(0))
