@@ -1,29 +1,41 @@
 """Trees of tensors as safetensors files, and the checkpoint of a run under way."""
 
 import json
-import os
 import time
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from course_lib.atomic import replacing
+
+
+class Damaged(ValueError):
+    """A file that is there, can be read, and is not what was written."""
+
 
 def write_tree(path, tree):
     """A tree of dicts, lists, numbers and tensors as one safetensors file, replaced atomically."""
     tensors = {}
     outline = json.dumps(_outline(tree, tensors))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    save_file(tensors, part, metadata={"outline": outline})
-    os.replace(part, path)
+    with replacing(path) as part:
+        try:
+            open(part, "xb").close()
+            mode = part.stat().st_mode  # of the user's umask; safetensors makes its file private
+            save_file(tensors, part, metadata={"outline": outline})
+            part.chmod(mode)
+        except SafetensorError as error:  # it wraps what the system says
+            raise OSError(28 if "os error 28" in str(error) else 5, str(error), str(path)) from None
 
 
 def read_tree(path):
-    """What write_tree wrote; tensors on the CPU."""
-    with safe_open(path, framework="pt") as file:
-        outline = json.loads(file.metadata()["outline"])
-        return _fill(outline, file)
+    """What write_tree wrote; tensors on the CPU. Damaged where it is not, OSError as ever."""
+    open(path, "rb").close()  # a missing or forbidden file is an OSError, never Damaged
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _fill(json.loads(file.metadata()["outline"]), file)
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise Damaged(f"{path.name} is damaged or of another program ({error})") from None
 
 
 def _outline(node, tensors):
@@ -50,21 +62,26 @@ def _fill(node, file):
 
 
 class Checkpoint:
-    """The state of a run under way, one file, replaced whole; saved about every `every` seconds."""
+    """The state of a run under way, one file, replaced whole; saved about every `every` seconds.
 
-    def __init__(self, folder, source, every=20.0):
-        self.path, self.source, self.every = folder / "checkpoint.safetensors", source, every
-        self.last, self.cost = time.perf_counter(), 0.0
+    mark: what tells whether the code that goes on is the code that began (any tree); fits(mark) of
+    the saved one is asked before it is taken up, and returns None or why not.
+    """
+
+    def __init__(self, folder, mark, fits, every=20.0):
+        self.path, self.mark, self.fits = folder / "checkpoint.safetensors", mark, fits
+        self.every, self.last, self.cost = every, time.perf_counter(), 0.0
 
     def due(self):
         """Never more than a twentieth of the time goes into saving."""
         return time.perf_counter() - self.last > max(self.every, 20 * self.cost)
 
     def save(self, state):
+        """Write the state; where that fails, say so: training goes on without."""
         begun = time.perf_counter()
         try:
-            write_tree(self.path, state | {"source": self.source})
-        except (OSError, SafetensorError) as error:
+            write_tree(self.path, state | {"mark": self.mark})
+        except OSError as error:
             print(f"checkpoint not written ({error}); training goes on, the last one stays")
         self.last = time.perf_counter()
         self.cost = self.last - begun
@@ -75,10 +92,11 @@ class Checkpoint:
             return None
         try:
             state = read_tree(self.path)
-            if state["source"] != self.source:
-                raise ValueError("the source of its family changed since")
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            print(f"{self.path.parent.name}: checkpoint not used ({error}); training starts anew")
+            misfit = self.fits(state["mark"]) if "mark" in state else "it is of an older version"
+        except Damaged as error:
+            state, misfit = None, str(error)
+        if misfit:
+            print(f"{self.path.parent.name}: checkpoint not used ({misfit}); training starts anew")
             self.path.unlink(missing_ok=True)
             return None
         print(

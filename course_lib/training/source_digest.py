@@ -25,11 +25,19 @@ def source_digest(function):
     """
     module = sys.modules[function.__module__]
     if module.__name__.split(".")[0] != PACKAGE:
-        return _sha256(bare(textwrap.dedent(inspect.getsource(function))))
+        return _sha256(_own_text(function))
     reached = {}
     for name in (module.__name__, LOOP):
         _reach(name, reached)
     return _sha256("\n".join(f"{name}\n{reached[name]}" for name in sorted(reached)))
+
+
+def _own_text(function):
+    text = textwrap.dedent(inspect.getsource(function))
+    try:
+        return bare(text)
+    except SyntaxError:  # a lambda in the middle of a call
+        return text
 
 
 def _reach(name, reached):

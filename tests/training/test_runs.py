@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 import toy_family
+from safetensors.torch import save_file
 from toy_family import pictures, recipe, train_and_die, train_slowly
 
 from course_lib import atomic, data
 from course_lib.paths import cache_root
-from course_lib.training import checkpoint, loop, runs
+from course_lib.training import checkpoint, fingerprint, loop, records, runs
 from course_lib.training.checkpoint import Checkpoint, read_tree, write_tree
 
 EPOCHS = 6  # of five steps
@@ -173,11 +174,101 @@ def test_a_damaged_run_is_noticed_said_and_trained_again(damage, capsys):
     assert "trained again" in capsys.readouterr().out
 
 
-def test_a_run_of_an_older_source_is_noticed_said_and_trained_again(monkeypatch, capsys):
+def other_code(monkeypatch):
+    monkeypatch.setattr(fingerprint, "source_digest", lambda function: "another source")
+
+
+def test_a_run_of_code_that_behaves_otherwise_is_said_and_trained_again(monkeypatch, capsys):
     runs.train_or_load(recipe, [pictures()], {}, 1)
-    monkeypatch.setattr(runs, "source_digest", lambda function: "another source")
+    other_code(monkeypatch)
+    original = toy_family.loss
+
+    def changed(model, x):
+        terms = original(model, x)
+        return terms | {"loss": 2 * terms["loss"]}
+
+    monkeypatch.setattr(toy_family, "loss", changed)
     runs.train_or_load(recipe, [pictures()], {}, 1)
-    assert "source of its family changed" in capsys.readouterr().out
+    assert "the code has changed since: step 1: loss is" in capsys.readouterr().out
+
+
+def test_a_run_of_other_code_that_behaves_alike_is_opened_and_compared_once(monkeypatch, capsys):
+    expected = unbroken()
+    other_code(monkeypatch)
+    monkeypatch.setattr(loop, "fit", lambda *a: pytest.fail("it was trained again"))
+    assert_equal(unbroken(), expected)
+    monkeypatch.setattr(fingerprint, "fingerprint", lambda *a: pytest.fail("compared again"))
+    assert_equal(unbroken(), expected)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_checkpoint_of_other_code_goes_on_only_where_the_code_behaves_alike(
+    alike, monkeypatch, capsys
+):
+    folder = cache_root() / "runs" / "x"
+    mark = {"source_sha256": "old", "fingerprint": {}}
+    Checkpoint(folder, mark, None).save({"epoch": 0, "index": 3})
+    run = Checkpoint(folder, mark, lambda mark: None if alike else "the code has changed")
+    assert (run.load() is not None) == alike
+    assert ("taken up" if alike else "the code has changed") in capsys.readouterr().out
+
+
+def test_a_passing_error_leaves_a_kept_run_as_it_is(monkeypatch):
+    expected = unbroken()
+
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(records, "file_digest", fails)
+        with pytest.raises(OSError, match="cannot be read.*Input/output.*nothing was changed"):
+            unbroken()
+    monkeypatch.setattr(loop, "fit", lambda *a: pytest.fail("it was trained again"))
+    assert_equal(unbroken(), expected)
+
+
+def test_a_foreign_safetensors_file_is_damage_and_no_traceback(capsys):
+    expected = unbroken()
+    (folder,) = folders()
+    save_file({"a": torch.ones(2)}, folder / "weights.safetensors")
+    record = json.loads((folder / "run.json").read_text())
+    record["weights_sha256"] = atomic.file_digest(folder / "weights.safetensors")
+    (folder / "run.json").write_text(json.dumps(record))
+    assert_equal(unbroken(), expected)
+    assert "of another program" in capsys.readouterr().out
+
+
+def test_files_have_the_modes_of_the_users_umask():
+    before = os.umask(0o002)
+    try:
+        unbroken()
+    finally:
+        os.umask(before)
+    (folder,) = folders()
+    assert {oct(p.stat().st_mode & 0o777) for p in folder.iterdir()} == {"0o664"}
+
+
+def test_a_full_disk_is_found_out_before_the_training_in_one_line(monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(runs, "write_bytes", full)
+    monkeypatch.setattr(loop, "fit", lambda *a: pytest.fail("it was trained"))
+    with pytest.raises(OSError, match=r"No space left on device \(\d\.\d MB are needed\)"):
+        unbroken()
+
+
+def test_retrain_trains_anew_once_in_a_process_and_again_from_a_later_start(monkeypatch):
+    expected, fit, trained = unbroken(), loop.fit, []
+    monkeypatch.setattr(loop, "fit", lambda *a, **k: trained.append(1) or fit(*a, **k))
+    monkeypatch.setenv("COURSE_RETRAIN_SINCE", str(time.time()))
+    for _ in range(2):
+        run = runs.train_or_load(recipe, [pictures()], {}, EPOCHS, retrain=True)
+        assert_equal(weights(run), expected)
+    assert len(trained) == 1
+    monkeypatch.setenv("COURSE_RETRAIN_SINCE", str(time.time()))
+    runs.train_or_load(recipe, [pictures()], {}, EPOCHS, retrain=True)
+    assert len(trained) == 2
 
 
 @pytest.mark.parametrize("at", [1, 4, 5, 16, 29, 30])
@@ -214,9 +305,9 @@ def processes():
 
 
 @pytest.mark.parametrize("moment", ["half", "before", "after"])
-@pytest.mark.parametrize("nth", [1, 7, 5 * EPOCHS, 5 * EPOCHS + 1, 5 * EPOCHS + 2])
+@pytest.mark.parametrize("nth", [1, 2, 8, 5 * EPOCHS + 1, 5 * EPOCHS + 2, 5 * EPOCHS + 3])
 def test_a_run_killed_at_a_write_ends_in_the_same_weights(nth, moment, processes, monkeypatch):
-    """Five checkpoints an epoch, then the weights, then the record that says that all is done."""
+    """A reserve, five checkpoints an epoch, the weights, then the record that says: done."""
     expected = unbroken()
     cache = os.environ["COURSE_CACHE"] + "-killed"
     process = processes.Process(target=train_and_die, args=(cache, EPOCHS, nth, moment))
@@ -248,7 +339,7 @@ def test_a_run_killed_from_outside_ends_in_the_same_weights(moment, processes, m
 
 
 def test_a_damaged_checkpoint_is_said_and_left(capsys):
-    run = Checkpoint(cache_root() / "runs" / "x", "source")
+    run = Checkpoint(cache_root() / "runs" / "x", {"source_sha256": ""}, lambda mark: None)
     run.path.parent.mkdir(parents=True)
     run.path.write_bytes(b"not a checkpoint")
     assert run.load() is None and not run.path.exists()
@@ -268,7 +359,7 @@ def test_trees_come_back_as_they_went(tmp_path):
 
 def test_a_state_that_is_not_finite_is_never_saved(capsys):
     step, batches = recipe(pictures())
-    keeper = Checkpoint(cache_root() / "runs" / "nan", "source")
+    keeper = Checkpoint(cache_root() / "runs" / "nan", {}, lambda mark: None)
     run = loop._Progress(step, batches, keeper)
     run.save()
     good = keeper.path.read_bytes()

@@ -1,0 +1,53 @@
+"""The tensors behind a run, as one word each: what a manifest says and a test can open again.
+
+tensor("mnist/train:x")                 the pictures, uint8
+tensor("mnist/train:one_hot")           the labels, floats of 0 and 1
+tensor("faces/train/3000:x:side=32")    the first 3,000, averaged to 32x32
+tensor("closeups/train/4000:factors")   the true factors, each of mean 0 and variance 1
+"""
+
+import torch.nn.functional as F
+
+from course_lib.data import sets
+from course_lib.data.batches import downsample
+
+
+def tensor(word):
+    """The tensor that `word` names, set/split[/n]:part[:change...]. ValueError where it names none.
+
+    part: x, y, one_hot or factors. A change is side=S (averaged to that side) or pad=P (zeros on
+    every edge). DataMissing where the set is not prepared.
+    """
+    try:
+        place, part, *changes = word.split(":")
+        name, split, *n = place.split("/")
+        n = int(n[0]) if n else None
+        result = PARTS[part](name, split, n)
+        for change in changes:
+            key, _, value = change.partition("=")
+            result = CHANGES[key](result, int(value))
+    except (KeyError, IndexError) as error:
+        raise ValueError(
+            f"'{word}' names no tensor; write set/split/n:part:change=number, as in "
+            f"'faces/train/3000:x:side=32' ({error})"
+        ) from None
+    return result
+
+
+def _one_hot(name, split, n):
+    y, names = sets.load(name, split, n)[1:3]
+    return F.one_hot(y, len(names)).float()
+
+
+def standardised(factors):
+    """Factors (N, F) with mean 0 and variance 1 each, over these N."""
+    return (factors - factors.mean(0)) / factors.std(0, correction=0)
+
+
+PARTS = {
+    "x": lambda name, split, n: sets.load(name, split, n).x,
+    "y": lambda name, split, n: sets.load(name, split, n).y,
+    "one_hot": _one_hot,
+    "factors": lambda name, split, n: standardised(sets.face_factors(split, n)),
+}
+CHANGES = {"side": downsample, "pad": lambda x, width: F.pad(x, [width] * 4)}

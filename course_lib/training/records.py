@@ -1,0 +1,91 @@
+"""A finished run on disk: its weights and its record, in the cache or shipped in weights/.
+
+In the cache a run is a folder, <recipe>-<key>/ with run.json and weights.safetensors; a shipped one
+is two files, weights/<recipe>-<key>.json and .safetensors. The record is written last: weights
+without a record are a run that is not finished.
+"""
+
+import shutil
+
+import torch
+
+from course_lib.atomic import Unreadable, file_digest, read_json, write_json
+from course_lib.paths import cache_root, weights_root
+from course_lib.training.checkpoint import Damaged, read_tree, write_tree
+
+
+def name_of(about):
+    """What a run is called: its recipe and its key."""
+    return f"{about['recipe']}-{about['key']}"
+
+
+def folder_of(about):
+    """Where a run lies in the cache."""
+    return cache_root() / "runs" / name_of(about)
+
+
+def cached(about):
+    """(record's path, weights' path) of a run in the cache, whether it is there or not."""
+    folder = folder_of(about)
+    return folder / "run.json", folder / "weights.safetensors"
+
+
+def shipped(about):
+    """(record's path, weights' path) of a run in weights/, whether it is there or not."""
+    place = weights_root() / name_of(about)
+    return place.with_name(f"{place.name}.json"), place.with_name(f"{place.name}.safetensors")
+
+
+def read(paths):
+    """(record, {part: state}) of a finished run; None where there is none. Damaged where a file is
+    not what was written, OSError where one cannot be read now."""
+    record_path, weights_path = paths
+    if not record_path.is_file():
+        return None
+    try:
+        record = read_json(record_path)
+        if file_digest(weights_path) != record["weights_sha256"]:
+            raise Damaged(f"{weights_path.name} does not match the digest in {record_path.name}")
+        return record, read_tree(weights_path)
+    except FileNotFoundError:
+        raise Damaged(f"{weights_path.name} is missing") from None
+    except (Unreadable, KeyError, TypeError) as error:
+        raise Damaged(f"{record_path.name} is no record of a run ({error})") from None
+
+
+def write(paths, record, states):
+    """The weights, and then the record with their digest; returns the record."""
+    record_path, weights_path = paths
+    write_tree(weights_path, states)
+    record = record | {"weights_sha256": file_digest(weights_path)}
+    write_json(record_path, record)
+    return record
+
+
+def put_in(step, states):
+    """Load all the states into the step's parts, or none of them: Damaged where one does not fit.
+
+    A run that ships its average alone has it for the model too; weights stored as float16 come back
+    as the float32 numbers that they are.
+    """
+    states = dict(states)
+    if "average" in states and "model" not in states and "model" in step.parts:
+        state = states["average"].items()
+        states["model"] = {k.removeprefix("module."): v for k, v in state if k != "n_averaged"}
+    wanted = {name for name, part in step.parts.items() if isinstance(part, torch.nn.Module)}
+    if wanted - set(states):
+        raise Damaged(f"it lacks its {', '.join(sorted(wanted - set(states)))}")
+    for name in wanted:
+        if _shapes(states[name]) != _shapes(step.parts[name].state_dict()):
+            raise Damaged(f"the weights of its {name} have other names or shapes")
+    for name in wanted:
+        step.parts[name].load_state_dict(states[name])
+
+
+def _shapes(state):
+    return {name: tensor.shape for name, tensor in state.items()}
+
+
+def remove(about):
+    """Delete a run of the cache that is proven damaged or stale."""
+    shutil.rmtree(folder_of(about))

@@ -1,0 +1,188 @@
+"""Ship trained runs with the course, and hold them against today's code.
+
+    python -m course_lib.training.shipping ship cvae.recipe-0123456789abcdef \\
+        mnist/train:x mnist/train:one_hot       # a run of the cache, and the tensors behind it
+    python -m course_lib.training.shipping check      # every shipped run whose data are here
+    python -m course_lib.training.shipping restamp    # after code was moved or renamed
+
+ship moves a run from the cache to weights/, so that from then on everybody opens the same numbers.
+restamp writes down today's code as that of a run only where its first five steps are the same; for
+a recipe that has another name now: restamp --renamed models.vae.recipe=models.vae.train.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+
+from course_lib.atomic import read_json, write_json
+from course_lib.data import inputs, sets
+from course_lib.paths import cache_root, weights_root
+from course_lib.training import fingerprint, records, runs
+from course_lib.training.checkpoint import Damaged
+from course_lib.training.source_digest import PACKAGE
+
+LIMIT = 8e6  # bytes of one run's weights
+TERMS = {"celeba": "trained on CelebA: for non-commercial research and education only"}
+
+
+def ship(name, words, half=False, average=False, limit=LIMIT):
+    """Move the run `name` of the cache to weights/; returns the record's path.
+
+    words: what opens its tensors, see data.inputs. half: matrices and kernels as float16. average:
+    of the model its average alone. ValueError where the words name other data, or it is too large.
+    """
+    about = {"recipe": name.rpartition("-")[0], "key": name.rpartition("-")[2]}
+    kept = records.read(records.cached(about))
+    if kept is None:
+        there = ", ".join(sorted(p.name for p in (cache_root() / "runs").glob("*"))) or "none"
+        raise ValueError(f"the cache holds no finished run {name}; it has {there}")
+    record, states = kept
+    if sets.digest(*(inputs.tensor(word) for word in words)) != record["about"]["data_sha256"]:
+        raise ValueError(f"{name} was not trained on {' '.join(words)}")
+    if average:
+        states = {part: state for part, state in states.items() if part != "model"}
+    states = {part: _stored(state, half) for part, state in states.items()}
+    size = sum(t.numel() * t.element_size() for s in states.values() for t in s.values())
+    if size > limit:
+        raise ValueError(
+            f"{name} has {size / 1e6:.1f} MB; a shipped run has {limit / 1e6:.0f} at "
+            "most: try --half, or --average"
+        )
+    terms = [TERMS[set_] for set_ in TERMS if any(w.startswith(set_) for w in words)]
+    record |= {"inputs": list(words), "stored": "float16" if half else "float32", "terms": terms}
+    paths = records.shipped(record["about"])
+    records.write(paths, record, states)
+    records.remove(about)
+    return paths[0]
+
+
+def _stored(state, half):
+    """float16 for what has two dimensions or more; the rest is small, and sums need its digits."""
+    return {
+        k: t.half() if half and t.ndim > 1 and t.is_floating_point() else t
+        for k, t in state.items()
+    }
+
+
+def manifests():
+    """The records of all shipped runs, sorted."""
+    return sorted(weights_root().glob("*.json"))
+
+
+def problem(path, renamed=None):
+    """(what no longer holds of a shipped run or None, its record brought up to date or None).
+
+    Looked at: both files, the recipe by its name, its defaults, its key, and its first five steps.
+    DataMissing where its data are not here.
+    """
+    try:
+        record, _ = records.read((path, path.with_suffix(".safetensors")))
+        about = record["about"]
+        recipe = _function((renamed or {}).get(about["recipe"], about["recipe"]))
+        tensors = [inputs.tensor(word) for word in record["inputs"]]
+        fresh = _described(recipe, tensors, about, renamed or {})
+    except (Damaged, KeyError, TypeError, AttributeError, ModuleNotFoundError) as error:
+        return f"{error}", None
+    for name, old in about["settings"].items():
+        if json.dumps(fresh["settings"].get(name)) != json.dumps(old):
+            return f"it was trained with {name}={old}; today's default is another", None
+    behaviour = fingerprint.Behaviour(recipe, tensors, fresh)
+    if misfit := behaviour.misbehaves(record):
+        return misfit, None
+    return None, record | {"about": about | fresh, "source_sha256": behaviour.source}
+
+
+def _described(recipe, tensors, about, renamed):
+    """`about` with what today's code says of the run; its data are those it was trained on."""
+    settings = runs.arguments(recipe, tensors, about["given"])
+    evaluate = about["evaluate"]
+    if evaluate:
+        evaluate = [renamed.get(evaluate[0], evaluate[0]), evaluate[1]]
+    return runs.identity(
+        runs.name_of(recipe), settings, about["epochs"], evaluate, about["data_sha256"]
+    ) | {"given": about["given"]}
+
+
+def _function(name):
+    module, _, function = name.rpartition(".")
+    return getattr(importlib.import_module(f"{PACKAGE}.{module}"), function)
+
+
+def restamp(renamed=None):
+    """Bring every record up to date whose run behaves as it did; {name: why not} of the others."""
+    refused = {}
+    for path in manifests():
+        try:
+            fault, record = problem(path, renamed)
+        except sets.DataMissing as error:
+            fault = f"its data are not here. {error}"
+        if fault:
+            refused[path.stem] = fault
+            continue
+        target = records.shipped(record["about"])
+        if record != read_json(path):
+            path.with_suffix(".safetensors").replace(target[1])
+            write_json(target[0], record)
+        if target[0] != path:
+            path.unlink()
+    return refused
+
+
+def main(words=None):
+    """The exit status: 0, or 1 with one line for each run that does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("ship", help="move a run of the cache to weights/")
+    one.add_argument("run", help="recipe-key, as train_or_load prints it")
+    one.add_argument("inputs", nargs="+", help="its tensors, as mnist/train:x (see data.inputs)")
+    one.add_argument("--half", action="store_true", help="store matrices and kernels as float16")
+    one.add_argument("--average", action="store_true", help="the averaged weights alone")
+    one.add_argument("--limit", type=float, default=LIMIT, help="bytes at most (%(default)g)")
+    commands.add_parser("check", help="hold every shipped run against today's code")
+    again = commands.add_parser("restamp", help="the same, and write down what behaves alike")
+    again.add_argument("--renamed", nargs="*", default=[], metavar="OLD=NEW", help="of a recipe")
+    options = parser.parse_args(words)
+    try:
+        return COMMANDS[options.command](options)
+    except (ValueError, OSError) as error:
+        print(f"shipping: {error}", file=sys.stderr)
+        return 1
+
+
+def _ship(options):
+    path = ship(options.run, options.inputs, options.half, options.average, options.limit)
+    print(f"shipped: {path} and {path.with_suffix('.safetensors').name}")
+    return 0
+
+
+def _check(options):
+    return _report({path.stem: fault for path in manifests() if (fault := _fault(path))})
+
+
+def _fault(path):
+    try:
+        fault, record = problem(path)
+    except sets.DataMissing as error:
+        print(f"{path.stem}: not looked at. {error}")
+        return None
+    if record and records.shipped(record["about"])[0] != path:
+        return "it behaves as it did, under another key: run `make restamp`"
+    return fault
+
+
+def _restamp(options):
+    return _report(restamp(dict(pair.split("=", 1) for pair in options.renamed)))
+
+
+def _report(refused):
+    for name, fault in refused.items():
+        print(f"{name}: {fault}", file=sys.stderr)
+    print(f"{len(manifests()) - len(refused)} of {len(manifests())} shipped runs hold")
+    return 1 if refused else 0
+
+
+COMMANDS = {"ship": _ship, "check": _check, "restamp": _restamp}
+
+if __name__ == "__main__":
+    sys.exit(main())

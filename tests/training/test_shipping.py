@@ -1,0 +1,255 @@
+"""Shipped runs: opened before anything is trained, and held against today's code."""
+
+import json
+
+import pytest
+import torch
+
+from course_lib import data
+from course_lib.data import inputs
+from course_lib.models import gaussian, hvae, vae
+from course_lib.paths import weights_root
+from course_lib.training import fingerprint, loop, records, runs, shipping, steps
+
+WORDS = ["faces/train/24:x"]
+SMALL = {"z_dim": 4, "width": 4, "batch": 4}
+
+
+@pytest.fixture(autouse=True)
+def own_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_WEIGHTS", str(tmp_path / "weights"))
+
+
+def train(**more):
+    return runs.train_or_load(vae.recipe, [inputs.tensor(WORDS[0])], SMALL, 2, **more)
+
+
+@pytest.fixture
+def shipped():
+    """A small VAE of faces, trained, shipped and gone from the cache; its record's path."""
+    return shipping.ship(records.name_of(train().about), WORDS)
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    monkeypatch.setattr(loop, "fit", lambda *a, **k: pytest.fail("it was trained"))
+
+
+def the_fault(path):
+    return shipping.problem(path)[0]
+
+
+def test_a_shipped_run_is_opened_where_the_cache_has_none(monkeypatch, capsys):
+    before = train()
+    shipping.ship(records.name_of(before.about), WORDS)
+    monkeypatch.setattr(loop, "fit", lambda *a, **k: pytest.fail("it was trained"))
+    after = train()
+    for a, b in zip(before.model.parameters(), after.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert after.history.equals(before.history)
+    out = capsys.readouterr().out
+    assert "shipped run models.vae.recipe" in out and "2 epochs, trained in" in out
+
+
+def test_a_run_in_the_cache_goes_before_a_shipped_one(shipped, capsys):
+    runs.train_or_load(vae.recipe, [inputs.tensor(WORDS[0])], SMALL, 2, retrain=True)
+    capsys.readouterr()
+    train()
+    assert "kept run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["flip", "gone", "record"])
+def test_a_damaged_shipped_file_is_said_kept_and_trained_instead(damage, shipped, capsys):
+    weights = shipped.with_suffix(".safetensors")
+    if damage == "flip":
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+    elif damage == "gone":
+        weights.unlink()
+    else:
+        shipped.write_text(shipped.read_text()[:-40])
+    assert not train().about.get("shipped")
+    assert "it is trained here instead" in capsys.readouterr().out
+    assert shipped.is_file(), "what ships is never deleted"
+    assert the_fault(shipped)
+
+
+def test_a_cache_that_cannot_be_written_does_not_matter_to_a_shipped_run(
+    shipped, untrained, monkeypatch, tmp_path
+):
+    x = inputs.tensor(WORDS[0])  # rendered before the cache is gone
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "a file"))
+    monkeypatch.setattr(fingerprint, "source_digest", lambda f: "compared, and not remembered")
+    assert runs.train_or_load(vae.recipe, [x], SMALL, 2).about["shipped"] == shipped.stem
+
+
+def test_another_torch_is_said_and_the_behaviour_compared_once(shipped, untrained, capsys):
+    record = json.loads(shipped.read_text())
+    record["about"]["torch"] = "2.3.0"
+    shipped.write_text(json.dumps(record))
+    train()
+    assert "by torch 2.3.0, here is" in capsys.readouterr().out
+    with pytest.MonkeyPatch.context() as watched:
+        watched.setattr(fingerprint, "fingerprint", lambda *a: pytest.fail("compared again"))
+        train()
+
+
+def test_data_that_differ_in_rounding_open_it_and_other_data_do_not(shipped, capsys):
+    x = inputs.tensor(WORDS[0])
+    rounded = x.clone()
+    rounded[5, 0, 3, 7] ^= 1
+    opened = runs.train_or_load(vae.recipe, [rounded], SMALL, 2)
+    assert opened.about["shipped"] and "differ in rounding" in capsys.readouterr().out
+    other = runs.train_or_load(vae.recipe, [255 - x], SMALL, 2)
+    assert not other.about.get("shipped")
+    assert "trained on other data" in capsys.readouterr().out
+
+
+# ---- the five steps -----------------------------------------------------------------------------
+
+
+def test_nothing_changed_nothing_found(shipped):
+    assert the_fault(shipped) is None
+
+
+def test_the_five_steps_catch_a_changed_formula(shipped, monkeypatch):
+    original = gaussian.kl_per_dim
+    monkeypatch.setattr(gaussian, "kl_per_dim", lambda *a: 1.01 * original(*a))
+    assert "step 1: kl is" in the_fault(shipped)
+
+
+def test_the_five_steps_catch_a_flipped_sign_in_the_update(shipped, monkeypatch):
+    original = steps.update
+    monkeypatch.setattr(steps, "update", lambda opt, loss, clip=0.0: original(opt, -loss, clip))
+    assert "step 2" in the_fault(shipped)
+
+
+def test_a_kl_that_is_0_at_the_start_has_a_sign_all_the_same(monkeypatch):
+    def taken():
+        x = inputs.tensor("faces/train/8:x:side=32")
+        how = dict(sides=(2, 4, 8), width=(8, 8, 8), groups=(1, 1, 1), z_dim=2, batch=4)
+        return fingerprint.fingerprint(hvae.recipe, [x], how, 1)
+
+    before, kl = taken(), hvae.kl
+    assert abs(before["losses"][0]["kl"]) < 1e-3, "the case that this test is about"
+    assert fingerprint.difference(before, taken()) is None
+    monkeypatch.setattr(hvae, "kl", lambda group: -kl(group))
+    assert "away from the start" in fingerprint.difference(before, taken())
+
+
+def test_the_five_steps_catch_a_changed_order_of_pictures(shipped, monkeypatch):
+    original = data.Batches.epoch
+    monkeypatch.setattr(data.Batches, "epoch", lambda self, e, skip=0: original(self, e + 7, skip))
+    assert "step 1" in the_fault(shipped)
+
+
+def test_the_five_steps_catch_a_changed_default(shipped, monkeypatch):
+    defaults = vae.recipe.__defaults__
+    monkeypatch.setattr(vae.recipe, "__defaults__", tuple(0.3 if d == 0.1 else d for d in defaults))
+    assert the_fault(shipped) == "it was trained with sigma=0.1; today's default is another"
+
+
+def test_the_five_steps_catch_a_default_inside_the_recipe(shipped, monkeypatch):
+    original = steps.adam
+    monkeypatch.setattr(vae, "adam", lambda model, lr: original(model, lr, betas=(0.0, 0.999)))
+    assert "step" in the_fault(shipped)
+
+
+def test_the_five_steps_catch_another_course_of_the_learning_rate(shipped, monkeypatch):
+    schedule = torch.optim.lr_scheduler.StepLR
+    monkeypatch.setattr(
+        torch.optim.lr_scheduler, "StepLR", lambda opt, size, decay: schedule(opt, 6, 0.5)
+    )
+    assert the_fault(shipped).endswith("its learning rate takes another course")
+
+
+def test_a_renamed_function_passes(shipped, monkeypatch):
+    monkeypatch.setattr(fingerprint, "source_digest", lambda f: "other text")
+    monkeypatch.setattr(vae, "objective", vae.loss, raising=False)
+    assert the_fault(shipped) is None
+
+
+# ---- restamp ------------------------------------------------------------------------------------
+
+
+def test_restamp_writes_down_the_code_that_behaves_alike(shipped, monkeypatch, capsys):
+    monkeypatch.setattr(fingerprint, "source_digest", lambda f: "other text")
+    assert shipping.main(["restamp"]) == 0
+    assert json.loads(shipped.read_text())["source_sha256"] == "other text"
+    assert "1 of 1 shipped runs hold" in capsys.readouterr().out
+
+
+def test_restamp_refuses_what_behaves_otherwise(shipped, monkeypatch, capsys):
+    before = shipped.read_bytes()
+    monkeypatch.setattr(fingerprint, "source_digest", lambda f: "other text")
+    original = gaussian.kl_per_dim
+    monkeypatch.setattr(gaussian, "kl_per_dim", lambda *a: 1.01 * original(*a))
+    assert shipping.main(["restamp"]) == 1
+    assert shipped.read_bytes() == before
+    assert "step 1: kl is" in capsys.readouterr().err
+
+
+def test_restamp_follows_a_recipe_to_its_new_name(shipped, untrained, monkeypatch):
+    def trained(x, z_dim=64, width=32, sigma=0.1, beta=1.0, lr=1e-3, batch=128, decay=1.0, seed=0):
+        return original(x, z_dim, width, sigma, beta, lr, batch, decay, seed)
+
+    original, trained.__module__ = vae.recipe, "course_lib.models.vae"
+    monkeypatch.setattr(vae, "trained", trained, raising=False)
+    monkeypatch.delattr(vae, "recipe")
+    assert "recipe" in the_fault(shipped)
+    renamed = ["restamp", "--renamed", "models.vae.recipe=models.vae.trained"]
+    assert shipping.main(renamed) == 0 and not shipped.exists()
+    (path,) = shipping.manifests()
+    assert the_fault(path) is None
+    run = runs.train_or_load(trained, [inputs.tensor(WORDS[0])], SMALL, 2)
+    assert run.about["shipped"] == path.stem
+
+
+def test_an_option_that_changes_nothing_needs_a_new_key_and_no_training(shipped, monkeypatch):
+    def recipe(
+        x, z_dim=64, width=32, sigma=0.1, beta=1.0, lr=1e-3, batch=128, decay=1.0, seed=0, new=None
+    ):
+        return original(x, z_dim, width, sigma, beta, lr, batch, decay, seed)
+
+    original, recipe.__module__ = vae.recipe, "course_lib.models.vae"
+    monkeypatch.setattr(vae, "recipe", recipe)
+    assert shipping.main(["check"]) == 1
+    assert shipping.main(["restamp"]) == 0 and shipping.main(["check"]) == 0
+
+
+# ---- what ships ---------------------------------------------------------------------------------
+
+
+def test_half_precision_comes_back_as_the_numbers_that_were_stored():
+    before = train()
+    path = shipping.ship(records.name_of(before.about), WORDS, half=True)
+    after = train()
+    for a, b in zip(before.model.parameters(), after.model.parameters(), strict=True):
+        assert b.dtype == torch.float32
+        assert torch.equal(b, a.half().float() if a.ndim > 1 else a)
+    assert json.loads(path.read_text())["stored"] == "float16"
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "reason"),
+    [
+        (["faces/train/23:x"], {}, "was not trained on"),
+        (["faces/train/24:z"], {}, "names no tensor"),
+        (WORDS, {"limit": 1000}, "a shipped run has 0 at most"),
+    ],
+)
+def test_what_must_not_ship_is_refused_in_one_line(words, more, reason):
+    name = records.name_of(train().about)
+    with pytest.raises(ValueError, match=reason):
+        shipping.ship(name, words, **more)
+    assert not weights_root().exists()
+
+
+def test_the_command_ships_and_says_what_it_cannot(capsys):
+    name = records.name_of(train().about)
+    assert shipping.main(["ship", "vae.recipe-0", *WORDS]) == 1
+    assert f"it has {name}" in capsys.readouterr().err
+    assert shipping.main(["ship", name, *WORDS]) == 0
+    assert "shipped: " in capsys.readouterr().out
