@@ -3,14 +3,14 @@
 Embedded, no file or network needed:
     digits   scikit-learn's 1,797 handwritten digits (UCI), 8x8 brought to 28x28
     photos   64x64 crops of scikit-learn's two sample photographs
-    faces    rendered 64x64 colour faces with known factors (data_scripts.render_faces)
+    faces    rendered 64x64 portraits with known factors (course_lib.data.faces.render)
+    closeups rendered 32x32 close-ups of one face in which ten known factors vary
 Prepared by the scripts in data_scripts/ and opened memory-mapped: mnist, celeba, imagenette-64, ...
 Nothing ever stands in for a set that is missing: the error says how to prepare it.
 """
 
 import functools
 import hashlib
-import io
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -19,25 +19,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from course_lib.atomic import write_bytes
-from course_lib.data.faces import render
+from course_lib.data import embedded
+from course_lib.data.faces.factors import CLOSE_UP_FACTORS
 from course_lib.paths import cache_root
 
-
-def npy(tensor):
-    """The bytes of a .npy file that holds the tensor."""
-    file = io.BytesIO()
-    np.save(file, tensor.cpu().numpy())
-    return file.getvalue()
-
-
 SPLITS = ("train", "val", "test")
-
-
-SEEDS = {"train": 0, "val": 1, "test": 2}  # the embedded sets' random choices
-
-
-DEFAULT_N = {"train": 8000, "val": 1000, "test": 2000}  # faces and photos can be any number
 
 
 class DataMissing(FileNotFoundError):
@@ -58,20 +44,42 @@ class Images(NamedTuple):
 
 
 def load(name, split="train", n=None):
-    """The first n pictures of a split (all when n is None; `faces` and `photos`: any n)."""
-    if split not in SPLITS:
-        raise ValueError(f"split is '{split}'; there are {', '.join(SPLITS)}")
-    if n is not None and n < 1:
-        raise ValueError(f"n is {n}; ask for at least one picture, or for all with None")
+    """The first n pictures of a split; all when n is None (`photos`, `faces` and `closeups` have
+    any number, and 8,000, 1,000 and 2,000 when n is None)."""
+    _check(split, n)
     if name in EMBEDDED:
         x, y, names = EMBEDDED[name](split, n)
         return Images(x, y, names, about(name, split, x, y))
     return _prepared(name, split, n)
 
 
-def face_factors(split="train", n=None):
-    """The true factors (N, len(render.FACTORS)) behind load("faces", split, n), float32."""
-    return render.sample_factors(n or DEFAULT_N[split], SEEDS[split])
+def closeups(split="train", n=None, varying=CLOSE_UP_FACTORS):
+    """Close-ups in which the factors named in `varying` are uniform and the others fixed; with all
+    ten of CLOSE_UP_FACTORS these are load("closeups", split, n)."""
+    _check(split, n)
+    x, y, names = embedded.closeups(split, n, tuple(varying))
+    name = (
+        "closeups" if set(varying) == set(CLOSE_UP_FACTORS) else f"closeups: {', '.join(varying)}"
+    )
+    return Images(x, y, names, about(name, split, x, y))
+
+
+def face_factors(split="train", n=None, name="faces", varying=CLOSE_UP_FACTORS):
+    """The true factors, float32 (N, F) with the columns of faces.factors.FACTORS, that are behind
+    load(name, split, n) of "faces", or behind closeups(split, n, varying) of "closeups"."""
+    _check(split, n)
+    if name not in ("faces", "closeups"):
+        raise ValueError(f"'{name}' has no known factors; faces and closeups have")
+    if name == "faces":
+        return embedded.people_of(split, n)
+    return embedded.plain_of(split, n, varying)
+
+
+def _check(split, n):
+    if split not in SPLITS:
+        raise ValueError(f"split is '{split}'; there are {', '.join(SPLITS)}")
+    if n is not None and n < 1:
+        raise ValueError(f"n is {n}; ask for at least one picture, or for all with None")
 
 
 def about(name, split, *tensors):
@@ -109,46 +117,12 @@ def _digits(split, n):
     return x[part][:n], y[part][:n], [str(c) for c in range(10)]
 
 
-@functools.cache
-def _photos(split, n):
-    """Crops of 64 to 160 pixels a side, from disjoint parts of each photograph, at 64x64."""
-    from sklearn.datasets import load_sample_images
-
-    n = n or DEFAULT_N[split]
-    rng = np.random.default_rng(SEEDS[split])
-    columns = {"train": slice(0, 400), "val": slice(400, 480), "test": slice(480, 640)}[split]
-    photos = [torch.tensor(p).permute(2, 0, 1) for p in load_sample_images().images]
-    pictures = [photo[:, :, columns] for photo in photos]
-    y = torch.arange(n) % 2
-    x = torch.stack([_crop(pictures[label], rng) for label in y.tolist()])
-    return x, y, ["temple", "flower"]
-
-
-def _crop(picture, rng):
-    side = int(rng.integers(64, min(160, picture.shape[2]) + 1))
-    top, left = (int(rng.integers(0, s - side + 1)) for s in picture.shape[1:])
-    crop = picture[None, :, top : top + side, left : left + side].float()
-    small = F.interpolate(crop, size=64, mode="bilinear", antialias=True, align_corners=False)
-    return small[0].round().clamp(0, 255).byte()
-
-
-@functools.cache
-def _faces(split, n):
-    """Rendered once and kept in the cache, under a name made of the renderer's own source."""
-    factors = face_factors(split, n)
-    source = hashlib.sha256()
-    for file in sorted(Path(render.__file__).parent.glob("*face*.py")):
-        source.update(file.read_bytes())
-    path = cache_root() / "data" / "faces" / f"{split}-{len(factors)}-{source.hexdigest()[:12]}.npy"
-    try:
-        x = torch.from_numpy(np.load(path))
-    except (OSError, ValueError, EOFError):  # not there yet, or damaged
-        x = render.render(factors)
-        write_bytes(path, npy(x))
-    return x, render.attributes(factors), list(render.ATTRIBUTES)
-
-
-EMBEDDED = {"digits": _digits, "photos": _photos, "faces": _faces}
+EMBEDDED = {
+    "digits": _digits,
+    "photos": embedded.photos,
+    "faces": embedded.faces,
+    "closeups": embedded.closeups,
+}
 
 
 def _prepared(name, split, n):
@@ -199,5 +173,5 @@ def _how_to_prepare(name):
     return (
         f"The data set '{name}' is not prepared. Run `python -m data_scripts.prepare_{script} "
         "--source FOLDER` (or without --source to see what it can download). "
-        "Always there are digits, photos and faces."
+        "Always there are digits, photos, faces and closeups."
     )

@@ -1,7 +1,10 @@
 """What load promises of embedded, prepared and missing sets."""
 
+import errno
 import hashlib
 import json
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +14,15 @@ import torch
 from course_lib import atomic, data
 from course_lib.data import sets
 from course_lib.data.faces import render
+from course_lib.data.faces.factors import FACTORS, attributes
 from course_lib.paths import cache_root
 
-EMBEDDED = {"digits": (1, 28, 28), "photos": (3, 64, 64), "faces": (3, 64, 64)}
+EMBEDDED = {
+    "digits": (1, 28, 28),
+    "photos": (3, 64, 64),
+    "faces": (3, 64, 64),
+    "closeups": (3, 32, 32),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +30,7 @@ def forget():
     """load remembers the embedded sets; forget() makes it what it is in a new process."""
 
     def clear():
-        for function in (sets._digits, sets._photos, sets._faces):
+        for function in sets.EMBEDDED.values():
             function.cache_clear()
 
     clear()
@@ -36,9 +45,9 @@ def test_embedded_sets_are_bytes_with_labels_and_a_name(name):
     found = data.load(name, "test", 12)
     assert found.x.shape == (12, *EMBEDDED[name]) and found.x.dtype == torch.uint8
     assert found.x.float().std() > 20, "pictures, not a flat colour"
-    if name == "faces":
+    if name in ("faces", "closeups"):
         assert found.y.shape == (12, len(found.names)) and found.y.dtype == torch.uint8
-        assert {"Eyeglasses", "Young", "Smiling"} < set(found.names) and found.y.max() == 1
+        assert {"Bangs", "Smiling"} < set(found.names) and found.y.max() == 1
     else:
         assert found.y.shape == (12,) and found.y.dtype == torch.int64
         assert found.y.max() < len(found.names)
@@ -96,18 +105,45 @@ def test_photos_and_faces_come_in_any_number_and_begin_alike():
 
 def test_face_factors_are_those_behind_the_pictures():
     found, factors = data.load("faces", "test", 8), data.face_factors("test", 8)
-    assert factors.shape == (8, len(render.FACTORS))
+    assert factors.shape == (8, len(FACTORS))
     assert torch.equal(found.x, render.render(factors))
-    assert torch.equal(found.y, render.attributes(factors))
+    assert torch.equal(found.y, attributes(factors))
+    assert {"Eyeglasses", "Young"} < set(found.names)
 
 
-def test_faces_are_rendered_once_and_kept_whole(monkeypatch, forget):
-    first = data.load("faces", "val", 6)
-    (file,) = (cache_root() / "data" / "faces").iterdir()  # no half-written one beside it
+@pytest.mark.parametrize("name", ["faces", "closeups"])
+def test_faces_are_rendered_once_and_kept_whole(name, monkeypatch, forget):
+    first = data.load(name, "val", 6)
+    (file,) = (cache_root() / "data" / name).iterdir()  # no half-written one beside it
     assert file.name.startswith("val-6-") and file.suffix == ".npy"
     forget()
     monkeypatch.setattr(render, "render", lambda *a: pytest.fail("rendered again"))
-    assert torch.equal(data.load("faces", "val", 6).x, first.x)
+    assert torch.equal(data.load(name, "val", 6).x, first.x)
+
+
+def test_faces_of_another_renderer_are_rendered_anew(monkeypatch, tmp_path, forget):
+    """Each of the renderer's files counts."""
+    source = Path(render.__file__).parent
+    shutil.copytree(source, tmp_path / "faces")
+    data.load("faces", "val", 3)
+    for changed in ("canvas.py", "parts.py", "hair.py", "factors.py", "render.py"):
+        with open(tmp_path / "faces" / changed, "a") as file:
+            file.write("# another\n")
+        forget()
+        monkeypatch.setattr(render, "__file__", str(tmp_path / "faces" / "render.py"))
+        data.load("faces", "val", 3)
+    assert len(list((cache_root() / "data" / "faces").iterdir())) == 6
+
+
+def test_a_cache_that_takes_nothing_costs_time_and_not_the_pictures(monkeypatch):
+    def full(part, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "replace", full)
+    with pytest.warns(UserWarning, match=r"faces.val-4-.*npy: No space left.*COURSE_CACHE") as said:
+        found = data.load("faces", "val", 4)
+    assert len(said) == 1 and torch.equal(found.x, render.render(data.face_factors("val", 4)))
+    assert not list((cache_root() / "data" / "faces").iterdir()), "a .part is left"
 
 
 def test_faces_broken_off_while_written_are_rendered_again(monkeypatch):

@@ -1,7 +1,8 @@
 """The canvas of the face renderer: coordinates, soft coverage, palettes. All is float32.
 
-A canvas holds n square pictures at once. x runs from -EXTENT (left) to EXTENT (right), y from
--EXTENT (top) to EXTENT (bottom); a head is about 1 wide and 1.4 high. Each pixel has three frames:
+A canvas holds n square pictures at once, of the same window: PORTRAIT is x from -EXTENT (left) to
+EXTENT (right), y from -EXTENT (top) to EXTENT (bottom); a head is about 1 wide and 1.4 high. Each
+pixel has three frames:
     x, y   the picture: background and body live here
     u, v   the head: tilt (roll) undone, and the outline's sideways shift under a turn
     s, v   the skin: the turn (yaw) undone too: eyes and mouth are drawn as seen from the front
@@ -12,6 +13,7 @@ import math
 import torch
 
 EXTENT = 0.91
+PORTRAIT = (-EXTENT, -EXTENT, 2 * EXTENT)  # left, top and side of the window, in x and y
 TILT = math.radians(12)  # head_tilt = 1
 TURN = math.radians(25)  # head_turn = 1
 PIVOT = 0.5  # the neck: a tilted head turns about (0, PIVOT)
@@ -21,31 +23,35 @@ class Canvas:
     """n pictures being painted.
 
     image is (n, 3, rows, columns) in [0, 1]; x, y are (1, 1, rows, columns), the other fields
-    (n, 1, rows, columns): u, v, s as above, edge the
-    signed distance to the face's outline, skin and body the coverage of face and person so far.
+    (n, 1, rows, columns): u, v, s as above, edge the signed distance to the face's outline, skin
+    and body the coverage of face and person so far. `pixel` is the side of a pixel, left and top
+    are the window's, `first` the number of rows of the window above this canvas.
     """
 
-    def __init__(self, image, fields, pixel, first=0, drop=0.0):
+    def __init__(self, image, fields, pixel, left, top, first=0, drop=0.0):
         self.image, self.fields, self.pixel = image, fields, pixel
-        self.first, self.drop = first, drop
+        self.left, self.top, self.first, self.drop = left, top, first, drop
         self.x, self.y, self.u, self.v, self.s, self.edge, self.skin, self.body = fields
 
     def rows(self, top, bottom):
         """The rows from y = top to y = bottom, as a canvas that shares this one's memory."""
-        start = max(0, math.floor((top + self.drop + EXTENT) / self.pixel) - self.first)
-        stop = math.ceil((bottom + self.drop + EXTENT) / self.pixel) - self.first
+        start = max(0, math.floor((top + self.drop - self.top) / self.pixel) - self.first)
+        stop = math.ceil((bottom + self.drop - self.top) / self.pixel) - self.first
         cut = slice(start, max(start + 1, stop))
         fields = [a[:, :, cut] for a in self.fields]
-        return Canvas(self.image[:, :, cut], fields, self.pixel, self.first + start, self.drop)
+        return self._part(self.image[:, :, cut], fields, self.first + start, self.drop)
+
+    def _part(self, image, fields, first, drop):
+        return Canvas(image, fields, self.pixel, self.left, self.top, first, drop)
 
     def columns(self, half):
         """A copy of the columns from x = -half to half, for `put` to bring back."""
-        side = int((EXTENT - half) / self.pixel)
+        side = max(0, int((-self.left - half) / self.pixel))
         cut = slice(side, self.image.shape[3] - side)
         fields = [a[..., cut].contiguous() for a in self.fields]
         fields[-2] = fields[-2].clone()  # skin: a part may grow it before `put`
         image = torch.empty_like(self.image[..., cut], memory_format=torch.contiguous_format)
-        return Canvas(image, fields, self.pixel, self.first)
+        return self._part(image, fields, self.first, self.drop)
 
     def put(self, part):
         """Lay a painted copy of the middle columns over the picture where its skin is."""
@@ -58,7 +64,7 @@ class Canvas:
     def lowered(self, drop):
         """The same canvas for a part that is painted `drop` lower on the head than usual."""
         fields = [a - drop if a is self.v else a for a in self.fields]
-        return Canvas(self.image, fields, self.pixel, self.first, drop)
+        return self._part(self.image, fields, self.first, drop)
 
     def fill(self, distance, soft=0.0):
         """Coverage, 0 to 1, of the region distance < 0; its edge is one pixel, or `soft`, wide."""
@@ -113,12 +119,14 @@ def palette(colours, position):
     return mix(table[left], table[left + 1], (place - left)[:, None])[:, :, None, None]
 
 
-def blank(tilt, turn, size):
-    """An unpainted canvas for heads of that tilt and turn, each (n, 1, 1, 1) in [-1, 1]."""
-    n, pixel = len(tilt), 2 * EXTENT / size
-    line = (torch.arange(size, dtype=torch.float32, device=tilt.device) + 0.5) * pixel - EXTENT
-    x = line.expand(1, 1, size, size).contiguous()
-    y = line[:, None].expand(1, 1, size, size).contiguous()
+def blank(tilt, turn, size, window=PORTRAIT):
+    """An unpainted canvas, size x size pixels of the window, for heads of that tilt and turn, each
+    (n, 1, 1, 1) in [-1, 1]."""
+    n, (left, top, side) = len(tilt), window
+    pixel = side / size
+    line = (torch.arange(size, dtype=torch.float32, device=tilt.device) + 0.5) * pixel
+    x = (line + left).expand(1, 1, size, size).contiguous()
+    y = (line + top)[:, None].expand(1, 1, size, size).contiguous()
     cos, sin = torch.cos(TILT * tilt), torch.sin(TILT * tilt)
     u = cos * x + sin * (y - PIVOT)
     v = PIVOT - sin * x + cos * (y - PIVOT)
@@ -128,4 +136,4 @@ def blank(tilt, turn, size):
     s = cos * u - sin * bulge * (0.31 - 0.18 * v.clamp(0, 0.6))
     image = torch.zeros(n, 3, size, size, device=tilt.device)
     fields = [x, y, u, v, s, *torch.zeros(3, n, 1, size, size, device=tilt.device)]
-    return Canvas(image, fields, pixel)
+    return Canvas(image, fields, pixel, left, top)
