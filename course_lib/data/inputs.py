@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from course_lib.data import sets
 from course_lib.data.batches import downsample
+from course_lib.data.faces import factors
 
 
 def tensor(word):
@@ -39,15 +40,15 @@ def _one_hot(name, split, n):
     return F.one_hot(y, len(names)).float()
 
 
-def standardised(factors):
-    """Factors (N, F) with mean 0 and variance 1 each, over these N."""
-    return (factors - factors.mean(0)) / factors.std(0, correction=0)
+def _factors(name, split, n):
+    known = sets.face_factors(split, n, name)
+    return factors.scaled(known, factors.CLOSE_UP_FACTORS if name == "closeups" else None)
 
 
 PARTS = {
     "x": lambda name, split, n: sets.load(name, split, n).x,
     "y": lambda name, split, n: sets.load(name, split, n).y,
     "one_hot": _one_hot,
-    "factors": lambda name, split, n: standardised(sets.face_factors(split, n)),
+    "factors": _factors,
 }
 CHANGES = {"side": downsample, "pad": lambda x, width: F.pad(x, [width] * 4)}

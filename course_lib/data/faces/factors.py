@@ -115,6 +115,14 @@ def sample_uniform(n, seed, varying=CLOSE_UP_FACTORS):
     return table
 
 
+def scaled(factors, names=None):
+    """Columns of a table of factors (n, F), each moved from its range to [-1, 1]: (n, len(names)),
+    or all where names is None. Factors of one scale are what a reader learns best."""
+    low, high = _bounds()
+    columns = [COLUMN[name] for name in names or FACTORS]
+    return ((2 * factors - low - high) / (high - low))[:, columns]
+
+
 def _check_n(n):
     if n <= 0:
         raise ValueError(f"n is {n}: ask for at least one face")
