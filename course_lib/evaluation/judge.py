@@ -58,11 +58,16 @@ def correct(model, x, y):
     return (said == y).float()
 
 
-def recipe(x, y, width=32, n_features=64, lr=2e-3, batch=128, seed=0):
-    """Adam on labelled pictures: y int64 labels (N,) or 0/1 attributes (N, A)."""
+def recipe(x, y, epochs=10, width=32, n_features=64, lr=2e-3, batch=64, ema=0.99, seed=0):
+    """Train on labelled pictures, y int64 labels (N,) or 0/1 attributes (N, A): Adam, its rate
+    falling to 0 over `epochs`, and averaged weights."""
     n_out = int(y.max()) + 1 if y.ndim == 1 else y.shape[1]
     model = Judge(x.shape[1], n_out, width, n_features).to(x.device)
-    return LossStep(model, loss, adam(model, lr)), Batches(x, y, size=batch, seed=seed)
+    batches = Batches(x, y, size=batch, seed=seed)
+    return annealed(model, loss, lr, epochs * len(batches), ema), batches
+
+
+# ---- known factors ------------------------------------------------------------------------------
 
 
 def factor_loss(model, x, f):
@@ -82,6 +87,9 @@ def r_squared(model, x, f):
     """Share of each factor's variance that the model reads off uint8 pictures, (F,), at most 1."""
     off = (in_batches(model, x) - f).square().mean(0)
     return 1 - off / f.var(0, correction=0)
+
+
+# ---- the judge of digits ------------------------------------------------------------------------
 
 
 class DigitJudge(Judge):

@@ -1,4 +1,4 @@
-"""Explorers in a reader's hands: an error is seen where the picture was, names stay what they were."""
+"""Explorers in a reader's hands: an error is seen, and names stay what they were."""
 
 import pytest
 import torch

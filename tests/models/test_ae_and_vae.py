@@ -234,8 +234,8 @@ RECIPES = {
     "narrow": lambda: ae.narrow_recipe(pictures(size=16), batch=8),
     "conv": lambda: ae.conv_recipe(pictures(), width=4, z_dim=6, batch=8),
     "vae": lambda: vae.recipe(pictures(), z_dim=4, width=4, batch=8),
-    "judge of labels": lambda: judge.recipe(pictures(), LABELS, 4, 8, batch=8),
-    "judge of attributes": lambda: judge.recipe(pictures(), FLAGS, 4, 8, batch=8),
+    "judge of labels": lambda: judge.recipe(pictures(), LABELS, 30, 4, 8, batch=8),
+    "judge of attributes": lambda: judge.recipe(pictures(), FLAGS, 30, 4, 8, batch=8),
 }
 
 
