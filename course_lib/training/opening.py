@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from course_lib.atomic import write_bytes, write_json
+from course_lib.atomic import Unreadable, read_json, write_bytes, write_json
 from course_lib.paths import cache_root, weights_root
 from course_lib.training import records
 from course_lib.training.checkpoint import Damaged
@@ -80,6 +80,15 @@ def _shipped(about, behaviour, step):
         )
         return record | {"about": how | {"shipped": name}}
     return None
+
+
+def earlier_cost(about):
+    """What training this run took when it was shipped, as text; empty where none was."""
+    try:
+        how = read_json(records.shipped(about)[0])["about"]
+    except (OSError, Unreadable, KeyError):
+        return ""
+    return f"; the one that ships took {how['seconds']:.0f} s on {how['device']}"
 
 
 def _candidates(about):

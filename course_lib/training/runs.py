@@ -117,6 +117,9 @@ def _hash(value):
 
 
 def _train(about, behaviour, step, batches, measure, title):
+    if distributed.rank() == 0:
+        n_steps = about["epochs"] * len(batches)
+        print(f"{title}: training, {n_steps} steps{opening.earlier_cost(about)}")
     mark = distributed.on_rank_zero(behaviour.mark)
     reserve = distributed.on_rank_zero(lambda: _reserve(about, step))
     checkpoint = Checkpoint(records.folder_of(about), mark, behaviour.misfit)

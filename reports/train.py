@@ -1,0 +1,77 @@
+"""Train a notebook's runs anew, from nothing: python reports/train.py 03 [--profile full].
+
+The notebook's own cells run in this process with `retrain = True`, so progress bars are seen. Each
+run is kept in the cache when it ends. Killed and started again, it goes on where it stopped: what
+was trained since the first start is opened, the run under way continues from its checkpoint.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+import nbformat
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+from course_lib.atomic import Unreadable, read_json, write_json
+from course_lib.paths import REPOSITORY, cache_root
+
+
+def main(words=None):
+    """The exit status: 0, 1 where a cell failed, 2 for a mistake on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebook", help="its number or name, 03 or 03_cvae")
+    parser.add_argument("--profile", default="quick", choices=("quick", "full"))
+    parser.add_argument("--budget", type=float, default=1.0, help="share of the epochs, up to 1")
+    options = parser.parse_args(words)
+    paths = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    chosen = [p for p in paths if options.notebook in (p.stem, p.stem[:2])]
+    if not chosen or not 0 < options.budget <= 1:
+        known = ", ".join(p.stem for p in paths)
+        print(
+            f"train.py: no such notebook or budget; there are {known}, and 0 to 1", file=sys.stderr
+        )
+        return 2
+    try:
+        return train(chosen[0], options.profile, options.budget)
+    except KeyboardInterrupt:
+        print("train.py: stopped; the same command goes on where this stopped", file=sys.stderr)
+        return 130
+
+
+def train(path, profile, budget):
+    """Run the cells of the notebook; its finished runs count from the first start on."""
+    mark = cache_root() / "retrain" / f"{path.stem}-{profile}.json"
+    since = begun(mark)
+    os.environ["COURSE_RETRAIN_SINCE"] = str(since)
+    os.chdir(path.parent)
+    shell = InteractiveShell.instance()
+    shell.display_pub = CapturingDisplayPublisher()  # figures are the report's matter
+    given = f"profile, budget, retrain = {profile!r}, {budget!r}, True"
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        parameters = "parameters" in cell.metadata.get("tags", [])
+        result = shell.run_cell(f"{cell.source}\n{given}" if parameters else cell.source)
+        if not result.success:
+            print(f"train.py: {path.name}, cell {cell.id} failed, as told above", file=sys.stderr)
+            return 1
+    mark.unlink(missing_ok=True)
+    print(
+        f"{path.stem}: all runs trained anew in {time.time() - since:.0f} s since the first start"
+    )
+    return 0
+
+
+def begun(mark):
+    """When this training was started first, seconds since 1970; a killed one left its mark."""
+    try:
+        return read_json(mark)["since"]
+    except (FileNotFoundError, Unreadable):
+        write_json(mark, {"since": time.time()})
+        return read_json(mark)["since"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
