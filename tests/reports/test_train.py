@@ -1,0 +1,64 @@
+"""make train: a notebook's runs anew, and a broken-off training goes on."""
+
+import os
+
+import nbformat
+import pytest
+import train
+
+from course_lib.paths import cache_root
+from course_lib.training import loop
+
+PARAMETERS = 'profile: str = "quick"\nbudget: float = 1.0\nretrain: bool = False'
+RUN = (
+    "from toy_family import pictures, recipe\nfrom course_lib.training import runs\n"
+    "runs.train_or_load(recipe, [pictures()], {}, 2, retrain=retrain)"
+)
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A repository with one notebook: parameters, a run, and what the test adds."""
+
+    def write(*more):
+        cells = [nbformat.v4.new_code_cell(source) for source in (PARAMETERS, RUN, *more)]
+        cells[0].metadata["tags"] = ["parameters"]
+        (tmp_path / "notebooks").mkdir(exist_ok=True)
+        book = nbformat.v4.new_notebook(cells=cells)
+        nbformat.write(book, tmp_path / "notebooks" / "01_trial.ipynb")
+
+    monkeypatch.setattr(train, "REPOSITORY", tmp_path)
+    monkeypatch.setenv("COURSE_RETRAIN_SINCE", "")
+    monkeypatch.chdir(os.getcwd())  # train changes it
+    write()
+    return write
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """A list that grows by one with every run that is really trained."""
+    runs, fit = [], loop.fit
+    monkeypatch.setattr(loop, "fit", lambda *a, **k: runs.append(1) or fit(*a, **k))
+    return runs
+
+
+def test_every_call_trains_anew(course, trained, capsys):
+    assert train.main(["01"]) == 0 and train.main(["01_trial"]) == 0
+    assert len(trained) == 2
+    assert "01_trial: all runs trained anew" in capsys.readouterr().out
+    assert not list((cache_root() / "retrain").glob("*.json"))
+
+
+def test_after_a_break_what_was_trained_is_opened(course, trained, capsys):
+    course("raise RuntimeError('power cut')")
+    assert train.main(["01"]) == 1
+    assert "failed, as told above" in capsys.readouterr().err
+    course()
+    assert train.main(["01"]) == 0 and len(trained) == 1
+    assert train.main(["01"]) == 0 and len(trained) == 2
+
+
+@pytest.mark.parametrize("words", [["09"], ["01", "--budget", "0"], ["01", "--budget", "2"]])
+def test_a_mistake_is_one_line_and_status_2(words, course, capsys):
+    assert train.main(words) == 2
+    assert "01_trial" in capsys.readouterr().err
