@@ -248,7 +248,7 @@ def evidence(n=256, groups=10):
 def main():
     torch.manual_seed(0)
     print(f"{device_name(DEVICE)}, torch {torch.__version__}, {ROUNDS} rounds in turn")
-    digits = data.load("digits").x.repeat(5, 1, 1, 1)[:6000]
+    digits = data.load("mnist", n=6000).x
     photos = data.load("photos", "train", 1280).x
     evidence()
     feeding("VAE 784-512-256-2, batch 100, digits", DenseVAE(), dense_loss, digits, 100, 1)

@@ -26,7 +26,7 @@ def png(colour, width=640, height=200):
 def keep(name, question, colour, mse, seed=0, budget=1.0):
     picture = png(colour)
     (RESULTS / "figures" / f"{name}.png").write_bytes(picture)
-    protocol = {"data": "digits", "sha256": "ab" * 32, "split": "test", "n": 360, "scale": "[0,1]",
+    protocol = {"data": "mnist", "sha256": "ab" * 32, "split": "test", "n": 360, "scale": "[0,1]",
         "unit": "per value", "seed": seed, "budget": budget, "device": "cpu", "seconds": 0.1}
     result = {"kind": "result", "name": name, "question": question, "title": "A plain field",
         "figure": f"figures/{name}.png", "alt": f"A field of colour {colour}", "caption": "",

@@ -1,15 +1,12 @@
 """Small sets in the publishers' layouts, written for the tests, and what those tests share."""
 
-import gzip
-import hashlib
 import struct
-import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from data_scripts import common, prepare_celeba, prepare_mnist
+from data_scripts import common, prepare_celeba
 
 NAMES = [f"Attribute_{i}" for i in range(38)] + ["Smiling", "Young"]
 HALF = (89, 109)
@@ -19,23 +16,6 @@ IMAGES = "img_align_celeba"
 def idx_bytes(array):
     """A uint8 array as an idx file."""
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
-def write_mnist(folder, packed=True, n_train=23, n_test=11):
-    """The four files in torchvision's layout; ({file name: md5}, {split: (x, y)})."""
-    raw, rng = folder / "MNIST" / "raw", np.random.default_rng(0)
-    raw.mkdir(parents=True)
-    md5, arrays = {}, {}
-    for split, stem, n in (("train", "train", n_train), ("test", "t10k", n_test)):
-        x = rng.integers(0, 256, (n, 28, 28), np.uint8)
-        y = rng.integers(0, 10, n, np.uint8)
-        arrays[split] = x, y
-        for name, array in ((f"{stem}-images-idx3-ubyte", x), (f"{stem}-labels-idx1-ubyte", y)):
-            data = gzip.compress(idx_bytes(array)) if packed else idx_bytes(array)
-            name = f"{name}.gz" if packed else name
-            (raw / name).write_bytes(data)
-            md5[name] = hashlib.md5(data).hexdigest()
-    return md5, arrays
 
 
 def picture(seed, size):
@@ -83,14 +63,6 @@ def clean(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_DATA", raising=False)
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(common, "BATCH", 4)
-
-
-@pytest.fixture
-def mnist(tmp_path, monkeypatch):
-    """A small MNIST whose md5s are taken for the publisher's."""
-    md5, arrays = write_mnist(tmp_path / "source")
-    monkeypatch.setattr(prepare_mnist, "MD5", md5)
-    return types.SimpleNamespace(raw=tmp_path / "source" / "MNIST" / "raw", arrays=arrays)
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ a model was not trained on in `outliers`, the renderer of faces in `faces`.
 """
 
 from course_lib.data.batches import Batches, binarise, downsample, in_batches, pixels
+from course_lib.data.missing import DataMissing
 from course_lib.data.sets import (
-    DataMissing,
     Images,
     about,
     closeups,
     digest,
     face_factors,
-    first_of,
     load,
 )
 
@@ -26,7 +25,6 @@ __all__ = [
     "digest",
     "downsample",
     "face_factors",
-    "first_of",
     "in_batches",
     "load",
     "pixels",

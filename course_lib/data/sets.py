@@ -1,15 +1,14 @@
 """Pictures as uint8 tensors: load(name, split), batches, and the digest that names the data.
 
 Embedded, no file or network needed:
-    digits   scikit-learn's 1,797 handwritten digits (UCI), 8x8 brought to 28x28
+    mnist    the publishers' 60,000 and 10,000 handwritten digits, 28x28
     photos   64x64 crops of scikit-learn's two sample photographs
     faces    rendered 64x64 portraits with known factors (course_lib.data.faces.render)
     closeups rendered 32x32 close-ups of one face in which ten known factors vary
-Prepared by the scripts in data_scripts/ and opened memory-mapped: mnist, celeba, imagenette-64, ...
+Prepared by the scripts in data_scripts/ and opened memory-mapped: celeba, imagenette-64, ...
 Nothing ever stands in for a set that is missing: the error says how to prepare it.
 """
 
-import functools
 import hashlib
 import json
 from pathlib import Path
@@ -17,17 +16,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from course_lib.data import embedded
 from course_lib.data.faces.factors import CLOSE_UP_FACTORS
+from course_lib.data.missing import DataMissing, how_to_prepare
+from course_lib.data.mnist import mnist
 from course_lib.paths import cache_root
 
 SPLITS = ("train", "val", "test")
-
-
-class DataMissing(FileNotFoundError):
-    """The set is not prepared; the message is the command that prepares it."""
 
 
 class Images(NamedTuple):
@@ -95,30 +91,8 @@ def digest(*tensors):
     return sha.hexdigest()
 
 
-def first_of(*names):
-    """The first of these sets that is embedded or prepared here; DataMissing if none is."""
-    for name in names:
-        if name in EMBEDDED or (cache_root() / "data" / name / "about.json").is_file():
-            return name
-    raise DataMissing(_how_to_prepare(names[0]))
-
-
-@functools.cache
-def _digits(split, n):
-    """1,437 / 360 in the set's own order, which keeps most test writers apart from the training."""
-    from sklearn.datasets import load_digits
-
-    pictures, labels = load_digits(return_X_y=True)
-    x = torch.tensor(pictures).float().view(-1, 1, 8, 8) / 16
-    # As in MNIST the digit fills a 20x20 box in the middle of 28x28.
-    x = F.interpolate(x, size=20, mode="bicubic", align_corners=False).clamp(0, 1)
-    x, y = (F.pad(x, (4, 4, 4, 4)) * 255).round().byte(), torch.tensor(labels)
-    part = {"train": slice(0, 1257), "val": slice(1257, 1437), "test": slice(1437, None)}[split]
-    return x[part][:n], y[part][:n], [str(c) for c in range(10)]
-
-
 EMBEDDED = {
-    "digits": _digits,
+    "mnist": mnist,
     "photos": embedded.photos,
     "faces": embedded.faces,
     "closeups": embedded.closeups,
@@ -135,7 +109,7 @@ def _prepared(name, split, n):
     if not len(x) == len(y) == size:
         raise DataMissing(
             f"{name}: {len(x)} pictures, {len(y)} labels; about.json says {size}. "
-            f"{_how_to_prepare(name)}"
+            f"{how_to_prepare(name)}"
         )
     x, y = x[:n], y[:n]
     info = {"data": name, "split": split, "n": len(x), "sha256": sha}
@@ -148,7 +122,7 @@ def _prepared(name, split, n):
 
 def _read_about(path, name):
     if not path.is_file():
-        raise DataMissing(_how_to_prepare(name))
+        raise DataMissing(how_to_prepare(name))
     try:
         known = json.loads(path.read_text())
         return {
@@ -157,7 +131,7 @@ def _read_about(path, name):
             "recipe": str(known.get("recipe", "")),
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise DataMissing(f"{name}/about.json: {error!r}. {_how_to_prepare(name)}") from None
+        raise DataMissing(f"{name}/about.json: {error!r}. {how_to_prepare(name)}") from None
 
 
 def _open(path, name):
@@ -165,13 +139,4 @@ def _open(path, name):
     try:
         return torch.from_numpy(np.load(path, mmap_mode="c"))
     except (OSError, ValueError, EOFError) as error:
-        raise DataMissing(f"{Path(path).name}: {error}. {_how_to_prepare(name)}") from None
-
-
-def _how_to_prepare(name):
-    script = {"mnist": "mnist", "celeba": "celeba"}.get(name, "imagenet")
-    return (
-        f"The data set '{name}' is not prepared. Run `python -m data_scripts.prepare_{script} "
-        "--source FOLDER` (or without --source to see what it can download). "
-        "Always there are digits, photos, faces and closeups."
-    )
+        raise DataMissing(f"{Path(path).name}: {error}. {how_to_prepare(name)}") from None

@@ -19,7 +19,7 @@ from course_lib.course.widgets import explore
 from course_lib.models import ae
 from course_lib.paths import cache_root
 
-ABOUT = {"data": "digits", "sha256": "ab" * 32, "split": "test", "n": 360}
+ABOUT = {"data": "mnist", "sha256": "ab" * 32, "split": "test", "n": 360}
 FULL = results.protocol(ABOUT, unit="nats per image")
 RUN_ABOUT = {
     "settings": {"seed": 4, "batch": 128},
@@ -95,7 +95,7 @@ def test_the_shown_figure_is_the_kept_one_with_its_alt(shown):
 def test_numbers_are_printed_with_their_protocol(shown):
     results.keep("q1-1-mse", numbers={"mse": 0.123456}, protocol=FULL)
     text = shown[-1][0].data
-    assert "mse = 0.1235" in text and "data digits" in text and "unit nats per image" in text
+    assert "mse = 0.1235" in text and "data mnist" in text and "unit nats per image" in text
     assert record("q1-1-mse")["figure"] is None
 
 

@@ -2,8 +2,6 @@
 
 # ruff: noqa: F811, I001 (fixtures are imported, and arguments have their names)
 import functools
-import gzip
-import hashlib
 import http.server
 import json
 import shutil
@@ -17,68 +15,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image
 from small_sets import (
     HALF,
     IMAGES,
     assert_refused,
     NAMES,
-    contents,
-    idx_bytes,
     write_celeba,
-    write_mnist,
     write_tree,
 )
-from small_sets import call, celeba, clean, mnist  # noqa: F401  fixtures
+from small_sets import call, celeba, clean  # noqa: F401  fixtures
 
-from data_scripts import common, prepare_celeba, prepare_imagenet, prepare_mnist
-
-
-def test_mnist_holds_the_files_bytes(mnist, call, tmp_path):
-    code, text, err = call(prepare_mnist)
-    about = json.loads((tmp_path / "out" / "about.json").read_text())
-    assert (code, err, about["names"]) == (0, "", [str(d) for d in range(10)])
-    for split, (x, y) in mnist.arrays.items():
-        x_out = np.load(tmp_path / "out" / f"{split}_x.npy", mmap_mode="c")
-        y_out = np.load(tmp_path / "out" / f"{split}_y.npy")
-        assert isinstance(x_out, np.memmap) and x_out.dtype == np.uint8 and y_out.dtype == np.int64
-        np.testing.assert_array_equal(x_out, x[:, None])
-        np.testing.assert_array_equal(y_out, y)
-        sha256 = hashlib.sha256(x.tobytes() + y.astype(np.int64).tobytes()).hexdigest()
-        assert about["splits"][split]["sha256"] == sha256 and sha256 in text
-        assert about["splits"][split]["n"] == len(x)
-        assert f"mean {x.mean() / 255:.4f}" in text
-
-
-def test_mnist_unpacked_is_the_same(mnist, call, tmp_path, monkeypatch):
-    call(prepare_mnist)
-    shutil.rmtree(tmp_path / "source")
-    md5, _ = write_mnist(tmp_path / "source", packed=False)
-    monkeypatch.setattr(prepare_mnist, "MD5", md5)
-    before = contents(tmp_path / "out")
-    assert call(prepare_mnist, "--again")[0] == 0
-    assert contents(tmp_path / "out") == before
-
-
-@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0)))
-@settings(max_examples=40, deadline=None)
-def test_idx_round_trip(array):
-    for data, suffix in ((idx_bytes(array), ""), (gzip.compress(idx_bytes(array)), ".gz")):
-        with tempfile.NamedTemporaryFile(suffix=suffix) as file:
-            Path(file.name).write_bytes(data)
-            np.testing.assert_array_equal(prepare_mnist.read_idx(Path(file.name)), array)
-
-
-@given(st.data(), hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3)))
-@settings(max_examples=40, deadline=None)
-def test_idx_cut_anywhere_is_truncated(data, array):
-    whole = idx_bytes(array)
-    cut = data.draw(st.integers(0, len(whole) - 1))
-    with tempfile.NamedTemporaryFile() as file:
-        Path(file.name).write_bytes(whole[:cut])
-        with pytest.raises(common.Problem, match="truncated"):
-            prepare_mnist.read_idx(Path(file.name))
+from data_scripts import common, prepare_celeba, prepare_imagenet
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.sampled_from(["u1", "i8"]))
@@ -185,24 +133,20 @@ def server(tmp_path):
         httpd.shutdown()
 
 
-def test_mnist_download_takes_the_mirror_that_works(mnist, server, tmp_path, monkeypatch):
-    for path in mnist.raw.iterdir():
-        path.rename(tmp_path / "served" / path.name)
-    monkeypatch.setattr(prepare_mnist, "MIRRORS", (server + "gone/", server))
-    assert prepare_mnist.main(["--out", str(tmp_path / "out")]) == 0
-    np.testing.assert_array_equal(
-        np.load(tmp_path / "out" / "test_x.npy")[:, 0], mnist.arrays["test"][0]
-    )
+def test_a_download_takes_the_address_that_works(server, tmp_path):
+    served, path = tmp_path / "served" / "set.tgz", tmp_path / "cache" / "set.tgz"
+    served.write_bytes(b"the right bytes")
+    common.fetch([server + "gone/set.tgz", server + "set.tgz"], common.md5_of(served), path)
+    assert path.read_bytes() == b"the right bytes"
 
 
-def test_mnist_download_with_another_hash(mnist, server, tmp_path, monkeypatch, capsys):
-    for path in mnist.raw.iterdir():
-        (tmp_path / "served" / path.name).write_bytes(b"<html>quota</html>")
-    monkeypatch.setattr(prepare_mnist, "MIRRORS", (server,))
-    code = prepare_mnist.main(["--out", str(tmp_path / "out")])
-    name = "train-images-idx3-ubyte.gz"
+def test_a_download_with_another_hash_is_refused(server, tmp_path, monkeypatch, capsys):
+    name = "imagenette2-160.tgz"
+    (tmp_path / "served" / name).write_bytes(b"<html>quota</html>")
+    monkeypatch.setattr(prepare_imagenet, "IMAGENETTE", server + name)
+    code = prepare_imagenet.main(["--download", "imagenette", "--out", str(tmp_path / "out")])
     assert_refused((code, *capsys.readouterr()), tmp_path / "out", server + name, name, "by hand")
-    assert not list((tmp_path / "cache").rglob("*.gz"))
+    assert not list((tmp_path / "cache").rglob("*.tgz*"))
 
 
 def test_imagenette_download(server, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 # ruff: noqa: F811, I001 (fixtures are imported, and arguments have their names)
 import errno
 import fcntl
-import gzip
 import hashlib
 import json
 import os
@@ -22,77 +21,15 @@ from small_sets import (
     contents,
     picture,
     write_celeba,
-    write_mnist,
     write_tree,
 )
-from small_sets import call, celeba, clean, mnist  # noqa: F401  fixtures
+from small_sets import call, celeba, clean  # noqa: F401  fixtures
 
-from data_scripts import common, prepare_celeba, prepare_imagenet, prepare_mnist
-
-
-def repack(path, change):
-    path.write_bytes(gzip.compress(change(gzip.decompress(path.read_bytes()))))
-
-
-def test_wrong_hash(mnist, call, tmp_path):
-    path = mnist.raw / "t10k-labels-idx1-ubyte.gz"
-    repack(path, lambda data: data[:-1] + bytes([(data[-1] + 1) % 10]))
-    found = hashlib.md5(path.read_bytes()).hexdigest()
-    expected = prepare_mnist.MD5[path.name]
-    assert_refused(
-        call(prepare_mnist), tmp_path / "out", path, "wrong hash", expected, found, "fetch it"
-    )
-
-
-def test_wrong_hash_of_an_unpacked_file(call, tmp_path, monkeypatch):
-    md5, _ = write_mnist(tmp_path / "source", packed=False)
-    monkeypatch.setattr(prepare_mnist, "MD5", md5)
-    path = tmp_path / "source" / "MNIST" / "raw" / "train-images-idx3-ubyte"
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    found = hashlib.md5(path.read_bytes()).hexdigest()
-    assert_refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", md5[path.name], found)
+from data_scripts import common, prepare_celeba, prepare_imagenet
 
 
 def halve(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def test_truncated_gz(mnist, call, tmp_path):
-    path = mnist.raw / "train-images-idx3-ubyte.gz"
-    halve(path)
-    assert_refused(
-        call(prepare_mnist), tmp_path / "out", path, "truncated", "md5", "fetch it again"
-    )
-
-
-@pytest.mark.parametrize(
-    "change, what",
-    [
-        (lambda data: data[:-3], "truncated"),
-        (lambda data: data[:2], "truncated"),
-        (lambda data: data + b"more", "longer than its header says"),
-        (lambda data: b"P5 28" + data, "no idx file"),
-    ],
-)
-def test_malformed_idx(mnist, call, tmp_path, change, what):
-    path = mnist.raw / "train-images-idx3-ubyte.gz"
-    repack(path, change)
-    assert_refused(call(prepare_mnist), tmp_path / "out", path, what)
-
-
-def test_damaged_gz(mnist, call, tmp_path):
-    path = mnist.raw / "train-labels-idx1-ubyte.gz"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 255
-    path.write_bytes(data)
-    assert_refused(call(prepare_mnist), tmp_path / "out", path, "wrong hash", "damaged")
-
-
-def test_missing_file(mnist, call, tmp_path):
-    (mnist.raw / "t10k-labels-idx1-ubyte.gz").unlink()
-    assert_refused(
-        call(prepare_mnist), tmp_path / "out", mnist.raw / "t10k-labels", "missing", "fetch it"
-    )
 
 
 BAD_PICTURES = {
@@ -218,7 +155,7 @@ def test_bad_partition(call, tmp_path):
     )
 
 
-@pytest.mark.parametrize("script", [prepare_mnist, prepare_celeba, prepare_imagenet])
+@pytest.mark.parametrize("script", [prepare_celeba, prepare_imagenet])
 def test_no_folder_and_empty_folder(script, call, tmp_path):
     source, out = tmp_path / "source", tmp_path / "out"
     assert_refused(call(script), out, source, "no such folder", "--source")
@@ -330,7 +267,7 @@ def test_another_run_is_writing(celeba, call, tmp_path):
     assert contents(tmp_path / "out") == {"train_x.npy.part": b"of the other run"}
 
 
-@pytest.mark.parametrize("script", ["mnist", "celeba", "imagenet"])
+@pytest.mark.parametrize("script", ["celeba", "imagenet"])
 def test_as_a_command(script, tmp_path):
     command = [sys.executable, "-m", f"data_scripts.prepare_{script}", "--source", "nowhere"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])

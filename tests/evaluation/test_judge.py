@@ -76,7 +76,7 @@ def test_scale_and_shear(amounts, side):
 
 
 def test_every_picture_is_moved_in_its_own_way():
-    x = data.pixels(data.load("digits", n=1).x).expand(40, 1, 28, 28)
+    x = data.pixels(data.load("mnist", n=1).x).expand(40, 1, 28, 28)
     found = warp_gently(x)
     assert found.shape == x.shape and 0 <= found.min() and found.max() <= 1
     gaps = torch.cdist(found.flatten(1), found.flatten(1)) + 99 * torch.eye(40)
@@ -87,7 +87,7 @@ def test_every_picture_is_moved_in_its_own_way():
 
 def test_moved_loss_is_the_loss_of_moved_pictures():
     model = awake(judge.DigitJudge(1, 10, 4, 8))
-    x, y = data.load("digits", n=20)[:2]
+    x, y = data.load("mnist", n=20)[:2]
     x = data.pixels(x)
     torch.manual_seed(3)
     found = judge.warped_loss(model, x, y)["loss"]
@@ -111,8 +111,11 @@ def test_the_net_has_four_convolutions_and_takes_28x28():
     assert model(x).shape == (3, 10)
 
 
+SOME = (("train", 1280), ("test", 400))
+
+
 def test_a_short_training_knows_most_digits_and_ends_where_its_rate_does():
-    (x, y), (held, truth) = data.load("digits")[:2], data.load("digits", "test")[:2]
+    (x, y), (held, truth) = (data.load("mnist", s, n)[:2] for s, n in SOME)
     step, batches = judge.digit_recipe(x, y, epochs=6, width=8, batch=64, ema=0.9)
     rates = []
     step.schedule.step, schedule = lambda: (schedule(), rates.append(rate())), step.schedule.step
@@ -127,7 +130,7 @@ def test_a_short_training_knows_most_digits_and_ends_where_its_rate_does():
 
 
 def test_every_parameter_of_the_digit_judge_learns():
-    step, batches = judge.digit_recipe(*data.load("digits", n=64)[:2], width=4, batch=32)
+    step, batches = judge.digit_recipe(*data.load("mnist", n=64)[:2], width=4, batch=32)
     loop.set_training(step, True)
     step(*next(batches.epoch(0)))
     dead = [n for n, p in step.model.named_parameters() if p.grad is None or not p.grad.any()]

@@ -251,7 +251,7 @@ def test_a_label_saves_at_most_its_own_entropy():
 
 def test_the_label_of_a_digit_saves_between_nothing_and_ln_10():
     model = awake(cvae.small(), 0.03)
-    x = data.binarise(data.load("digits", "test", 20).x, 0) / 255
+    x = data.binarise(data.load("mnist", "test", 20).x, 0) / 255
     table = torch.stack(
         [likelihood.on_grid(model, x, one_hot(i, 20, 10), side=30) for i in range(10)], 1
     )

@@ -269,9 +269,8 @@ def test_the_entropy_of_fair_and_of_sure_pixels():
     assert gaussian.bernoulli_entropy(sure).tolist() == [0.0, 0.0]
 
 
-@pytest.mark.real
-def test_the_floor_under_grey_mnist(real):
-    x = real("mnist", "test").x
+def test_the_floor_under_grey_mnist():
+    x = data.load("mnist", "test").x
     found = data.in_batches(gaussian.bernoulli_entropy, x)
     assert found.double().mean().item() == pytest.approx(45.53, abs=0.01)
 

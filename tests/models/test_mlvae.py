@@ -219,7 +219,7 @@ def test_the_reconstruction_alone_trains_the_class_heads():
 
 
 def digits(n=100):
-    return data.load("digits", n=n)[:2]
+    return data.load("mnist", n=n)[:2]
 
 
 RECIPES = {

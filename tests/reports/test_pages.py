@@ -60,7 +60,7 @@ RESULT = {
     "figure": None,
     "numbers": {"mse": 0.5},
     "units": {"mse": "u"},
-    "protocol": {"data": "digits"},
+    "protocol": {"data": "mnist"},
 }
 
 

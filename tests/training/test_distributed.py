@@ -153,7 +153,7 @@ def die_twice(folder):
 
 
 def digits():
-    return data.load("digits", "train", 256).x
+    return data.load("mnist", "train", 256).x
 
 
 def faces():
@@ -332,7 +332,7 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
         "course_lib.training",
         "ae.narrow_recipe",
         "--data",
-        "digits",
+        "mnist",
         "--pictures",
         64,
         "--epochs",
@@ -350,22 +350,22 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("haev --data digits --epochs 1", "no family 'haev'"),
-        ("ae --data digits --epochs 1", "ae has ae.wide_recipe, ae.narrow_recipe, ae.conv_recipe"),
-        ("cvae --data digits --epochs 1", "needs c beside the pictures"),
-        ("vae --data digits --epochs 1 widht=8", "no setting 'widht'; it has z_dim, width"),
-        ("vae --data digits --epochs 1 width=wide", "write it as in Python"),
+        ("haev --data mnist --epochs 1", "no family 'haev'"),
+        ("ae --data mnist --epochs 1", "ae has ae.wide_recipe, ae.narrow_recipe, ae.conv_recipe"),
+        ("cvae --data mnist --epochs 1", "needs c beside the pictures"),
+        ("vae --data mnist --epochs 1 widht=8", "no setting 'widht'; it has z_dim, width"),
+        ("vae --data mnist --epochs 1 width=wide", "write it as in Python"),
         ("vae --data imagenet-9 --epochs 1", "'imagenet-9' is not prepared"),
-        ("vae --data digits", "--epochs"),
-        ("vae --data digits --epochs 0", "needs at least one"),
-        ("vae --data digits --epochs 1 --side 9", "cannot be averaged to side 9"),
-        ("vae --data digits --epochs 1 batch=0", "nothing to train on"),
+        ("vae --data mnist", "--epochs"),
+        ("vae --data mnist --epochs 0", "needs at least one"),
+        ("vae --data mnist --epochs 1 --side 9", "cannot be averaged to side 9"),
+        ("vae --data mnist --epochs 1 batch=0", "nothing to train on"),
         ("gan --data faces --pictures 8 --epochs 1", "descends one loss"),
-        ("vae --data digits --epochs 1", "cannot train on pictures (1, 28, 28) of 'digits'"),
+        ("vae --data mnist --epochs 1", "cannot train on pictures (1, 28, 28) of 'mnist'"),
         ("hvae --data faces --epochs 1 width=64", "width is (512, 256, 64) by default"),
-        ("vae --data digits --epochs 1 batch='64'", "give a value like it"),
-        ("vae --data digits --epochs 1 --side 0", "a side is at least one pixel"),
-        ("inpainting.guess_recipe --data digits --epochs 2 epochs=3", "give both the same number"),
+        ("vae --data mnist --epochs 1 batch='64'", "give a value like it"),
+        ("vae --data mnist --epochs 1 --side 0", "a side is at least one pixel"),
+        ("inpainting.guess_recipe --data mnist --epochs 2 epochs=3", "give both the same number"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(line, message, alone, capsys):
@@ -376,12 +376,12 @@ def test_bad_input_is_one_line_and_status_2(line, message, alone, capsys):
 
 def test_a_likelihood_of_binary_pictures_is_measured_on_binary_ones(alone, monkeypatch):
     small = {"n_mixtures": 0, "sides": (2, 4, 8), "width": (8, 8, 8), "z_dim": 2, "batch": 8}
-    words = "hvae --data digits --pictures 16 --held 8 --epochs 1".split()
+    words = "hvae --data mnist --pictures 16 --held 8 --epochs 1".split()
     assert command.main(words + [f"{k}={v}".replace(" ", "") for k, v in small.items()]) == 0
     monkeypatch.setattr(
         "course_lib.training.loop.fit", lambda *a: pytest.fail("it was trained again")
     )
-    x, held = (data.load("digits", s, n).x for s, n in (("train", 16), ("test", 8)))
+    x, held = (data.load("mnist", s, n).x for s, n in (("train", 16), ("test", 8)))
     runs.train_or_load(hvae.recipe, [x], small, 1, hvae.held_out, [data.binarise(held, seed=0)])
 
 
@@ -394,7 +394,7 @@ def alone():
 
 
 def test_without_torchrun_the_command_trains_in_its_own_process(alone, capsys):
-    words = "ae.narrow_recipe --data digits --pictures 64 --epochs 2 batch=16".split()
+    words = "ae.narrow_recipe --data mnist --pictures 64 --epochs 2 batch=16".split()
     assert command.main(words) == 0
     assert "images/s" in capsys.readouterr().out and not dist.is_initialized()
 
