@@ -81,19 +81,19 @@ def errors(model, x):
 
 def wide_recipe(x, hidden=4096, z_dim=2048, lr=1e-3, batch=128, seed=0):
     """Train the wide net with Adam."""
-    return _descend(wide(hidden, z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
+    return _step_and_batches(wide(hidden, z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
 
 
 def narrow_recipe(x, z_dim=3, lr=1e-3, batch=128, seed=0):
     """Train the narrow net with Adam."""
-    return _descend(narrow(z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
+    return _step_and_batches(narrow(z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
 
 
 def conv_recipe(x, width=32, z_dim=128, lr=1e-3, batch=128, seed=0):
     """Train the convolutional net with Adam."""
-    return _descend(convolutional(width, z_dim, x.shape[1]), x, lr, batch, seed)
+    return _step_and_batches(convolutional(width, z_dim, x.shape[1]), x, lr, batch, seed)
 
 
-def _descend(model, x, lr, batch, seed):
+def _step_and_batches(model, x, lr, batch, seed):
     model = model.to(x.device)
     return LossStep(model, loss, adam(model, lr)), Batches(x, size=batch, seed=seed)
