@@ -20,11 +20,11 @@ class Judge(nn.Module):
         super().__init__()
         self.num_features = n_features  # the name torchmetrics looks for
         self.trunk = nn.Sequential(
-            nn.PixelUnshuffle(2),
-            nn.Conv2d(4 * channels, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 3, 2, 1), nn.BatchNorm2d(2 * width), nn.ReLU(),
+            nn.PixelUnshuffle(2),                                                       # 64 -> 32
+            nn.Conv2d(4 * channels, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU(),  # 32 -> 16
+            nn.Conv2d(width, 2 * width, 3, 2, 1), nn.BatchNorm2d(2 * width), nn.ReLU(),  # 16 -> 8
             nn.Conv2d(2 * width, 4 * width, 3, 1, 1), nn.BatchNorm2d(4 * width), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(),
+            nn.AdaptiveAvgPool2d(4), nn.Flatten(),                                      # 8 -> 4
             nn.Linear(4 * width * 4 * 4, n_features), nn.BatchNorm1d(n_features), nn.ReLU(),
         )  # fmt: skip
         self.head = nn.Linear(n_features, n_out)

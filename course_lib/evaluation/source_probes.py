@@ -38,10 +38,14 @@ def classifier_recipe(mu, logvar, y, evidence=False, std=1.0, lr=1e-4, batch=128
     """The source's classifier on sampled codes: D-256-256-10, batch norm, leaky ReLU, Adam."""
     n_groups = int(y.max()) + 1
     model = nn.Sequential(
-        nn.Linear(mu.shape[1], 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
-        nn.Linear(256, 256), nn.BatchNorm1d(256), nn.LeakyReLU(0.2),
+        nn.Linear(mu.shape[1], 256),
+        nn.BatchNorm1d(256),
+        nn.LeakyReLU(0.2),
+        nn.Linear(256, 256),
+        nn.BatchNorm1d(256),
+        nn.LeakyReLU(0.2),
         nn.Linear(256, n_groups),
-    ).to(mu.device)  # fmt: skip
+    ).to(mu.device)
     loss = partial(classifier_loss, evidence=evidence, std=std, n_groups=n_groups)
     return LossStep(model, loss, adam(model, lr)), Batches(mu, logvar, y, size=batch, seed=seed)
 

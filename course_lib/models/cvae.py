@@ -61,15 +61,19 @@ class CVAE(nn.Module):
 def small(c_dim=10, z_dim=2):
     """The source's net: 794-512-256-(2, 2) and 12-256-512-784; with c_dim = 0 its VAE."""
     encoder = nn.Sequential(
-        nn.Linear(N_PIXELS + c_dim, 512), nn.ReLU(),
-        nn.Linear(512, 256), nn.ReLU(),
+        nn.Linear(N_PIXELS + c_dim, 512),
+        nn.ReLU(),
+        nn.Linear(512, 256),
+        nn.ReLU(),
         nn.Linear(256, 2 * z_dim),
-    )  # fmt: skip
+    )
     decoder = nn.Sequential(
-        nn.Linear(z_dim + c_dim, 256), nn.ReLU(),
-        nn.Linear(256, 512), nn.ReLU(),
+        nn.Linear(z_dim + c_dim, 256),
+        nn.ReLU(),
+        nn.Linear(256, 512),
+        nn.ReLU(),
         nn.Linear(512, N_PIXELS),
-    )  # fmt: skip
+    )
     return CVAE(encoder, decoder, z_dim)
 
 

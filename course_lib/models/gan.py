@@ -46,9 +46,11 @@ class Generator(nn.Module):
 
 def _up(n_in, n_out):
     return (
-        nn.Upsample(scale_factor=2), nn.Conv2d(n_in, n_out, 3, 1, 1, bias=False),
-        nn.BatchNorm2d(n_out), nn.ReLU(),
-    )  # fmt: skip
+        nn.Upsample(scale_factor=2),
+        nn.Conv2d(n_in, n_out, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(n_out),
+        nn.ReLU(),
+    )
 
 
 class DiscriminatorOutput(NamedTuple):

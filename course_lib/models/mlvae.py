@@ -34,9 +34,11 @@ class MLVAE(nn.Module):
             {name: nn.Linear(hidden, size) for name, size in zip(HEADS, sizes, strict=True)}
         )
         self.decoder = nn.Sequential(
-            nn.Linear(style_dim + class_dim, hidden), nn.Tanh(),
-            nn.Linear(hidden, n_pixels), nn.Unflatten(1, shape),
-        )  # fmt: skip
+            nn.Linear(style_dim + class_dim, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, n_pixels),
+            nn.Unflatten(1, shape),
+        )
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.05)

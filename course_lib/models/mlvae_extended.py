@@ -23,13 +23,17 @@ class Deep(mlvae.MLVAE):
         n_pixels = shape[0] * shape[1] * shape[2]
         self.trunk = nn.Sequential(nn.Flatten(), *layers.hidden(n_pixels, hidden))
         self.decoder = nn.Sequential(
-            *layers.hidden(style_dim + class_dim, hidden), nn.Linear(hidden, n_pixels),
+            *layers.hidden(style_dim + class_dim, hidden),
+            nn.Linear(hidden, n_pixels),
             nn.Unflatten(1, shape),
-        )  # fmt: skip
+        )
         self.adversary = nn.Sequential(
-            nn.Linear(style_dim, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(),
+            nn.Linear(style_dim, 256),
+            nn.ReLU(),
+            nn.Linear(256, 256),
+            nn.ReLU(),
             nn.Linear(256, n_groups),
-        )  # fmt: skip
+        )
 
 
 class GradientReversal(torch.autograd.Function):
