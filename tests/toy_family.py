@@ -19,9 +19,13 @@ class Toy(nn.Module):
     def __init__(self, width=8):
         super().__init__()
         self.net = nn.Sequential(
-            nn.Flatten(), nn.Linear(16, width), nn.BatchNorm1d(width), nn.ReLU(),
-            nn.Dropout(0.2), nn.Linear(width, 16),
-        )  # fmt: skip
+            nn.Flatten(),
+            nn.Linear(16, width),
+            nn.BatchNorm1d(width),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(width, 16),
+        )
 
     def forward(self, x):
         return self.net(x + 0.1 * torch.randn_like(x))

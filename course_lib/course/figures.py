@@ -27,11 +27,14 @@ def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     picture = make_grid(x, columns, padding=2, pad_value=1.0).permute(1, 2, 0).numpy()
     n_rows = -(-len(x) // columns)
     # Margins are set by hand: a layout engine would draw twice, and sliders redraw while they move.
-    wide, high = columns * scale, n_rows * scale * height / width
+    inner_width, inner_height = columns * scale, n_rows * scale * height / width  # inches
     left = 0.1 + 0.075 * max((len(r) for r in rows), default=0) if rows else 0.0
     top = 0.22 * bool(heads) + 0.3 * bool(title)
-    figure = Figure(figsize=(left + wide, top + high))
-    axis = figure.add_axes((left / (left + wide), 0, wide / (left + wide), high / (top + high)))
+    outer_width, outer_height = left + inner_width, top + inner_height
+    figure = Figure(figsize=(outer_width, outer_height))
+    axis = figure.add_axes(
+        (left / outer_width, 0, inner_width / outer_width, inner_height / outer_height)
+    )
     axis.imshow(picture, interpolation="nearest", extent=(0, columns, n_rows, 0), aspect="auto")
     axis.set_title(title, fontsize=10)
     axis.set_xticks([i + 0.5 for i in range(columns)] if heads else [], heads or [])
@@ -96,9 +99,9 @@ def roc(rates, title=""):
 def bars(names, values, ylabel, title="", errors=None, line=None):
     """One bar a name; errors (2, N) below and above; `line` = (height, what it means)."""
     longest = max(len(str(n)) for n in names)
-    turned = longest > 4
-    room = 0.055 * longest * turned + max(2.2, 0.068 * len(ylabel))  # inches: names, and the axis
-    figure, axis = _axes(max(4.0, 0.42 * len(names) + 1.2), max(3.2, room + 0.1), title)
+    slanted = longest > 4
+    height = 0.055 * longest * slanted + max(2.2, 0.068 * len(ylabel))  # inches: names, the axis
+    figure, axis = _axes(max(4.0, 0.42 * len(names) + 1.2), max(3.2, height + 0.1), title)
     axis.bar(range(len(names)), values, color=COLOURS[0], yerr=errors, capsize=2)
     if line:
         axis.axhline(line[0], color=COLOURS[1], linestyle="--", linewidth=1, label=line[1])
@@ -106,9 +109,9 @@ def bars(names, values, ylabel, title="", errors=None, line=None):
     axis.set_xticks(
         range(len(names)),
         names,
-        rotation=60 if turned else 0,
+        rotation=60 if slanted else 0,
         fontsize=8,
-        ha="right" if turned else "center",
+        ha="right" if slanted else "center",
     )
     axis.set_ylabel(ylabel)
     axis.grid(alpha=0.25, axis="y")
@@ -118,8 +121,8 @@ def bars(names, values, ylabel, title="", errors=None, line=None):
 def spectrum(values, ylabel, xlabel="latent dimension, largest first", line=None, log=False):
     """Many sorted values (a KL per dimension) as one falling curve; `line` as in bars."""
     figure, axis = _axes(5.2, 3.0, "")
-    falling = np.sort(np.asarray(values))[::-1]
-    axis.fill_between(range(1, len(falling) + 1), falling, step="mid", color=COLOURS[0], alpha=0.6)
+    heights = np.sort(np.asarray(values))[::-1]
+    axis.fill_between(range(1, len(heights) + 1), heights, step="mid", color=COLOURS[0], alpha=0.6)
     if log:
         axis.set_yscale("log")
     if line:
@@ -136,8 +139,8 @@ def scatter(points, groups, names, title=""):
     axis = figure.add_axes((0.14, 0.11, 0.84, 0.81))  # by hand, for speed, as in image_grid
     axis.set_title(title, fontsize=10)
     for i, (name, colour) in enumerate(zip(names, _colours(len(names)), strict=True)):
-        chosen = np.asarray(points)[np.asarray(groups) == i].T
-        axis.plot(*chosen, ".", markersize=4, color=colour, alpha=0.7, label=name)
+        x, y = np.asarray(points)[np.asarray(groups) == i].T
+        axis.plot(x, y, ".", markersize=4, color=colour, alpha=0.7, label=name)
     axis.set(xlabel="t-SNE axis 1 (no unit)", ylabel="t-SNE axis 2 (no unit)")
     axis.legend(fontsize=8, markerscale=2, loc="upper right")
     return figure
@@ -150,8 +153,8 @@ def maps(tables, groups, names, columns=3):
     axes = figure.subplots(rows, columns, squeeze=False).flat
     for axis, (title, points) in zip(axes, tables.items(), strict=False):
         for i, (name, colour) in enumerate(zip(names, TEN, strict=False)):
-            chosen = np.asarray(points)[np.asarray(groups) == i].T
-            axis.plot(*chosen, ".", markersize=2.5, color=colour, label=name)
+            x, y = np.asarray(points)[np.asarray(groups) == i].T
+            axis.plot(x, y, ".", markersize=2.5, color=colour, label=name)
         axis.set_title(title, fontsize=9)
         axis.set(xticks=[], yticks=[])
     figure.supxlabel("t-SNE axis 1 (no unit)", fontsize=9)
@@ -165,18 +168,18 @@ def heat(tables, columns=3, xlabel="column, pixels", ylabel="row, pixels", rows=
 
     rows: a name for each row of a table, in place of its number. heads: for each column.
     """
-    lines = -(-len(tables) // columns)
-    wide, high = 0.24 * len(heads or ()), 0.26 * len(rows or ()) + 1.2 * bool(heads)
-    figure = Figure(
-        figsize=(max(3.2, 1.8 + wide) * columns, max(2.7, 0.8 + high) * lines), layout="constrained"
-    )
+    n_rows = -(-len(tables) // columns)
+    width = max(3.2, 1.8 + 0.24 * len(heads or ()))  # inches a table
+    height = max(2.7, 0.8 + 0.26 * len(rows or ()) + 1.2 * bool(heads))
+    figure = Figure(figsize=(width * columns, height * n_rows), layout="constrained")
+    aspect = "auto" if rows or heads else "equal"
     for i, (title, table) in enumerate(tables.items()):
-        axis, table = figure.add_subplot(lines, columns, i + 1), np.asarray(table)
-        mixed, top = table.min() < 0 < table.max(), np.abs(table).max()
-        how = {"cmap": "RdBu_r", "vmin": -top, "vmax": top} if mixed else {"cmap": "viridis"}
-        aspect = "auto" if rows or heads else "equal"
-        shown = axis.imshow(table, interpolation="nearest", aspect=aspect, **how)
-        figure.colorbar(shown, ax=axis)
+        axis, table = figure.add_subplot(n_rows, columns, i + 1), np.asarray(table)
+        image = axis.imshow(table, interpolation="nearest", aspect=aspect, cmap="viridis")
+        if table.min() < 0 < table.max():
+            top = np.abs(table).max()
+            image.set(cmap="RdBu_r", clim=(-top, top))
+        figure.colorbar(image, ax=axis)
         axis.set_title(title, fontsize=9)
         axis.set(xlabel=xlabel, ylabel=ylabel)
         if rows:
@@ -194,12 +197,11 @@ def pad(points, at, picture, title):
     plane.plot(*at, "+", markersize=18, markeredgewidth=2.5, color=COLOURS[1])
     plane.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), xlabel="z1 (no unit)", ylabel="z2 (no unit)")
     plane.grid(alpha=0.25)
-    shown = figure.add_axes((0.57, 0.1, 0.41, 0.78))
-    shown.imshow(
-        picture.detach().cpu()[0, 0].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
-    )
-    shown.set_title(title, fontsize=10)
-    shown.set_axis_off()
+    axis = figure.add_axes((0.57, 0.1, 0.41, 0.78))
+    pixels = picture.detach().cpu()[0, 0].numpy()
+    axis.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.set_title(title, fontsize=10)
+    axis.set_axis_off()
     return figure
 
 
@@ -211,23 +213,12 @@ def ladder(models):
     for axis, (name, scales) in zip(
         figure.subplots(1, len(models), squeeze=False)[0], models.items(), strict=True
     ):
-        for row, (side, n) in enumerate(scales):
+        for row, (side, n_groups) in enumerate(scales):
             y = len(scales) - row
-            _box(axis, 0, y, f"encoder\n{side}x{side}", "#e3e8ee")
-            for i in range(most):
-                _box(
-                    axis,
-                    1.6 + i,
-                    y,
-                    f"z {side}x{side}" if i < n else "",
-                    COLOURS[0] if i < n else "white",
-                )
-            axis.annotate("", (1.2, y), (0.45, y), arrowprops={"arrowstyle": "->"})
+            _rung(axis, y, side, n_groups, most)
             if row:
-                axis.annotate(
-                    "", (1.6, y + 0.3), (0.6 + most, y + 0.7), arrowprops={"arrowstyle": "->"}
-                )
-                axis.annotate("", (0, y + 0.7), (0, y + 0.3), arrowprops={"arrowstyle": "->"})
+                _arrow(axis, (0.6 + most, y + 0.7), (1.6, y + 0.3))
+                _arrow(axis, (0, y + 0.3), (0, y + 0.7))
         axis.text(0, 0.35, "picture", ha="center", fontsize=8)
         axis.text(0.6 + most, 0.35, "pixels", ha="center", fontsize=8)
         axis.set(xlim=(-0.7, most + 1.2), ylim=(0.2, len(scales) + 0.6), title=name)
@@ -235,18 +226,24 @@ def ladder(models):
     return figure
 
 
-def _box(axis, x, y, text, colour):
-    white = colour == COLOURS[0]
-    axis.text(
-        x,
-        y,
-        text or "cells",
-        ha="center",
-        va="center",
-        fontsize=7,
-        color="white" if white else "black",
-        bbox={"boxstyle": "round", "facecolor": colour, "edgecolor": "#50606e"},
-    )
+def _rung(axis, y, side, n_groups, n_boxes):
+    """One scale: the encoder's box, then n_boxes of the decoder, of which n_groups are filled."""
+    _box(axis, 0, y, f"encoder\n{side}x{side}", "black", "#e3e8ee")
+    for i in range(n_boxes):
+        if i < n_groups:
+            _box(axis, 1.6 + i, y, f"z {side}x{side}", "white", COLOURS[0])
+        else:
+            _box(axis, 1.6 + i, y, "cells", "black", "white")
+    _arrow(axis, (0.45, y), (1.2, y))
+
+
+def _box(axis, x, y, text, colour, background):
+    frame = {"boxstyle": "round", "facecolor": background, "edgecolor": "#50606e"}
+    axis.text(x, y, text, ha="center", va="center", fontsize=7, color=colour, bbox=frame)
+
+
+def _arrow(axis, start, end):
+    axis.annotate("", end, start, arrowprops={"arrowstyle": "->"})
 
 
 def png(figure, dpi=100):

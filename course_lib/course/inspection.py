@@ -14,8 +14,8 @@ def has_bf16(device):
     """Does the device multiply in bfloat16? Where it cannot, bf16 is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 BF16 = has_bf16(DEVICE)
@@ -30,8 +30,8 @@ def layer_table(model, *inputs):
     """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of the inputs."""
     rows, hooks = [], []
     for name, layer in model.named_modules():
-        inside = ".parametrizations." in f"{name}."  # a norm of weights, no layer of its own
-        if not inside and (not list(layer.children()) or is_parametrized(layer)):
+        parametrization = ".parametrizations." in f"{name}."  # a norm of weights, no layer
+        if not parametrization and (not list(layer.children()) or is_parametrized(layer)):
             hooks.append(layer.register_forward_hook(_row_writer(name, rows)))
     model.eval()
     with torch.no_grad():

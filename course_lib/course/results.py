@@ -2,18 +2,16 @@
 
 import json
 import math
-import os
 import re
 import shutil
-from pathlib import Path
 
 from IPython.display import Markdown, display
 
-from course_lib.atomic import write_bytes, write_text
+from course_lib.atomic import write_bytes, write_json
 from course_lib.course import figures
 from course_lib.course.inspection import DEVICE
 from course_lib.course.protocol import PROTOCOL, VERDICTS
-from course_lib.paths import cache_root
+from course_lib.paths import cache_root, results_folder
 from course_lib.training.distributed import device_name
 
 
@@ -23,29 +21,34 @@ def protocol(about, trained=None, unit="", scale="[0, 1]", seed=0, **more):
     trained: a Run, or {name: Run} where several stand in one table; seconds are their sum. `more`
     are further facts (a judge's accuracy, the number of noise vectors) and are printed too.
     """
-    several = trained if isinstance(trained, dict) else {"": trained} if trained else {}
-    known = {name: run.about for name, run in several.items()}
-    budgets = []
-    for name, a in known.items():
-        how = a["settings"]
-        budget = f"{name} {a['epochs']} epochs, {a['steps']} steps of {how.get('batch')} images"
-        budget += f", rate {how['lr']:g}" if "lr" in how else ""
-        budgets += [budget.strip() + (", bf16" if how.get("bf16") else "")]
-    return (
-        dict(about)
-        | {
-            "scale": scale,
-            "unit": unit,
-            "seed": ", ".join({str(a["settings"].get("seed", 0)): 0 for a in known.values()})
-            or seed,
-            "budget": "; ".join(budgets) or "no training",
-            "device": ", ".join({a["device"]: 0 for a in known.values()}) or device_name(DEVICE),
-            "seconds": round(sum(a["seconds"] for a in known.values()), 1),
-            "train_sha256": ", ".join({a["data_sha256"]: 0 for a in known.values()}),
-            "run": ", ".join(a["key"] for a in known.values()),
-        }
-        | more
-    )
+    named = trained if isinstance(trained, dict) else {"": trained} if trained else {}
+    budgets = [_budget(name, run.about) for name, run in named.items()]
+    runs = [run.about for run in named.values()]
+    training = {
+        "scale": scale,
+        "unit": unit,
+        "seed": _distinct(run["settings"].get("seed", 0) for run in runs) or seed,
+        "budget": "; ".join(budgets) or "no training",
+        "device": _distinct(run["device"] for run in runs) or device_name(DEVICE),
+        "seconds": round(sum(run["seconds"] for run in runs), 1),
+        "train_sha256": _distinct(run["data_sha256"] for run in runs),
+        "run": ", ".join(run["key"] for run in runs),
+    }
+    return dict(about) | training | more
+
+
+def _budget(name, about):
+    """A run's budget in words; name: "" where there is only one."""
+    settings = about["settings"]
+    budget = f"{name} {about['epochs']} epochs, {about['steps']} steps of "
+    budget += f"{settings.get('batch')} images"
+    budget += f", rate {settings['lr']:g}" if "lr" in settings else ""
+    return budget.strip() + (", bf16" if settings.get("bf16") else "")
+
+
+def _distinct(values):
+    """The values in words, each once, in the order in which they come."""
+    return ", ".join(dict.fromkeys(str(value) for value in values))
 
 
 def choose(profiles, profile, budget):
@@ -90,7 +93,7 @@ def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protoc
         "alt": alt,
         "caption": caption,
         "numbers": numbers,
-        "units": _units(numbers, protocol),
+        "units": dict.fromkeys(numbers, protocol["unit"]),
         "table": None if table is None else json.loads(table.to_json(orient="records")),
         "protocol": protocol,
     }
@@ -99,7 +102,7 @@ def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protoc
     if table is not None:
         display(table.style.format(precision=4).hide(axis="index"))
     display(Markdown(_legend(caption, numbers, protocol)))
-    write_text(results_folder() / f"{name}.json", json.dumps(record, indent=1, default=str))
+    write_json(results_folder() / f"{name}.json", record)
 
 
 def answer(question, title, text, ours="", claim="", source="", verdict="no claim", figure=None):
@@ -125,12 +128,7 @@ def answer(question, title, text, ours="", claim="", source="", verdict="no clai
     display(Markdown(f"**Answer {number}.** {text}"))
     if claim:
         display(Markdown(f"*Claim ({source}): {claim} Ours: {ours} Verdict: **{verdict}**.*"))
-    write_text(results_folder() / f"answer-{question}.json", json.dumps(record, indent=1))
-
-
-def results_folder():
-    """Where kept results go: COURSE_RESULTS, which reports/build.py sets, or the cache."""
-    return Path(os.environ.get("COURSE_RESULTS") or cache_root() / "results")
+    write_json(results_folder() / f"answer-{question}.json", record)
 
 
 def tensorboard(runs):
@@ -155,10 +153,10 @@ def _show_figure(name, figure, alt):
 
 
 def _question(name):
-    found = re.fullmatch(r"q(\d+)-(\d+)(-[a-z0-9-]+)?", name)
-    if not found:
+    match = re.fullmatch(r"q(\d+)-(\d+)(-[a-z0-9-]+)?", name)
+    if not match:
         raise ValueError(f"'{name}' must start with its question, as in 'q2-3-test-mse'")
-    return f"{found[1]}.{found[2]}"
+    return f"{match[1]}.{match[2]}"
 
 
 def _plain(value):
@@ -172,21 +170,16 @@ def _plain(value):
     return value
 
 
-def _units(numbers, how):
-    return dict.fromkeys(numbers, how["unit"]) if numbers else {}
-
-
-def _legend(caption, numbers, how):
+def _legend(caption, numbers, protocol):
     """Caption, numbers and protocol under a result."""
-    said = [f"*{caption}*"] if caption else []
+    parts = [f"*{caption}*"] if caption else []
     if numbers:
-        said.append("; ".join(f"{k} = {_short(v)}" for k, v in numbers.items()))
-    if how:
-        facts = "; ".join(
-            f"{k} {str(v)[:12] if 'sha256' in k else v}" for k, v in how.items() if v != ""
-        )
-        said.append(f"<small>Protocol: {facts}</small>")
-    return "\n\n".join(said)
+        parts.append("; ".join(f"{k} = {_short(v)}" for k, v in numbers.items()))
+    facts = "; ".join(
+        f"{k} {str(v)[:12] if 'sha256' in k else v}" for k, v in protocol.items() if v != ""
+    )
+    parts.append(f"<small>Protocol: {facts}</small>")
+    return "\n\n".join(parts)
 
 
 def _short(value):

@@ -31,21 +31,17 @@ def audit(step, x, group, least_usage=1.0, least_kl=0.1):
     faults, as is a head without a gradient or outside the optimiser. Give a batch of the size that
     it trains with: a group's KL grows with the pictures that it has.
     """
-    found, spent = usage(step.best, x, group), class_kl(step.best, x, group)
+    cost, nats = usage(step.best, x, group), class_kl(step.best, x, group)
     gradients = gradient_norms(step, x, group)
-    faults = [
-        f"{name} is never trained: its gradient is zero"
-        for name, g in gradients.items()
-        if not g > 0
-    ]
-    faults += [
-        f"{name} is never trained: the optimiser does not hold it" for name in left_out(step)
-    ]
-    if not spent >= least_kl:  # so that a NaN is a fault too
-        faults.append(f"the class code has collapsed: {spent:.4f} nats a group")
-    if not found >= least_usage:
-        faults.append(f"the decoder ignores the class code: a wrong one costs {found:.3f} nats")
-    return Audit(gradients, spent, found, faults)
+    flat = [name for name, norm in gradients.items() if not norm > 0]  # so a NaN is a fault too
+    faults = [f"{name} is never trained: its gradient is zero" for name in flat]
+    for name in left_out(step):
+        faults.append(f"{name} is never trained: the optimiser does not hold it")
+    if not nats >= least_kl:
+        faults.append(f"the class code has collapsed: {nats:.4f} nats a group")
+    if not cost >= least_usage:
+        faults.append(f"the decoder ignores the class code: a wrong one costs {cost:.3f} nats")
+    return Audit(gradients, nats, cost, faults)
 
 
 def gradient_norms(step, x, group):
@@ -60,14 +56,14 @@ def gradient_norms(step, x, group):
 
 def left_out(step):
     """The heads with a parameter that the step's optimiser does not hold, [name]."""
-    held = {id(p) for group in step.optimizer.param_groups for p in group["params"]}
+    trained = {id(p) for group in step.optimizer.param_groups for p in group["params"]}
     heads = step.model.heads.items()
-    return [name for name, head in heads if not {id(p) for p in head.parameters()} <= held]
+    return [name for name, head in heads if not {id(p) for p in head.parameters()} <= trained]
 
 
 def _norm(module):
-    parts = [p.grad.norm() for p in module.parameters() if p.grad is not None]
-    return float(torch.stack(parts).norm()) if parts else 0.0
+    norms = [p.grad.norm() for p in module.parameters() if p.grad is not None]
+    return float(torch.stack(norms).norm()) if norms else 0.0
 
 
 @torch.no_grad()
@@ -80,10 +76,8 @@ def usage(model, x, group, sigma=0.5**0.5, seed=0):
         raise ValueError(
             f"all pictures are of group {present.tolist()}: there is no other to swap in"
         )
-    order = torch.arange(model.n_groups, device=group.device)
-    other = order.clone()
-    turn = 1 + seed % (len(present) - 1)
-    other[present] = present.roll(turn)  # every group gets another one's code
+    other = torch.arange(model.n_groups, device=group.device)
+    other[present] = present.roll(1 + seed % (len(present) - 1))  # each gets another one's code
     right, wrong = (
         gaussian.squared_error(x, model.decode(style, code[g])) for g in (group, other[group])
     )
@@ -110,24 +104,27 @@ def swaps(model, judge, styles, evidence, n_evidence, seed=0):
     """Every style picture with every class but its own, judged by an independent classifier.
 
     styles, evidence: (x uint8, y) each; the class code of a pair comes from n_evidence pictures of
-    `evidence`, drawn anew for each pair, with replacement. ValueError where there is nothing to
+    `evidence`, chosen anew for each pair, with replacement. ValueError where there is nothing to
     swap, or a picture without a label.
     """
     generator = torch.Generator().manual_seed(seed)
     (x, y), (pool, labels) = styles, evidence
     _check_swaps(y, labels)
     style = in_batches(lambda p: model.encode(p)[0][0], x)
-    member = in_batches(lambda p: torch.cat(model.encode(p)[1], 1), pool)
-    said, meant, worn = [], [], []
-    for target in labels.unique().tolist():
-        keep = (y != target).nonzero().flatten()
-        code = one_code_each(member[labels == target], len(keep), n_evidence, generator)
-        shown = model.decode(style[keep], code)
-        said.append(torch.cat([judge(part).argmax(1) for part in shown.split(500)]))
-        meant.append(torch.full_like(said[-1], target))
-        worn.append(y[keep])
-    said, meant, worn = torch.cat(said), torch.cat(meant), torch.cat(worn)
-    return Swaps(*(float((said == t).float().mean()) for t in (meant, worn)), len(said))
+    class_posterior = in_batches(lambda p: torch.cat(model.encode(p)[1], 1), pool)
+    class_follow, style_follow = [], []  # 0 or 1 for every swapped picture
+    for label in labels.unique().tolist():
+        others = (y != label).nonzero().flatten()
+        posterior = class_posterior[labels == label]
+        code = sample_class_codes(posterior, len(others), n_evidence, generator)
+        swapped = model.decode(style[others], code)
+        predicted = torch.cat([judge(part).argmax(1) for part in swapped.split(500)])
+        class_follow.append(predicted == label)
+        style_follow.append(predicted == y[others])
+    class_follow, style_follow = torch.cat(class_follow), torch.cat(style_follow)
+    return Swaps(
+        float(class_follow.float().mean()), float(style_follow.float().mean()), len(class_follow)
+    )
 
 
 def _check_swaps(y, labels):
@@ -137,11 +134,13 @@ def _check_swaps(y, labels):
         raise ValueError(f"swaps: all pictures are of class {int(y[0])}; nothing can be swapped in")
 
 
-def one_code_each(member, n, n_evidence, generator):
-    """n class codes (n, class_dim), each the evidence of its own n_evidence rows of `member`.
+def sample_class_codes(class_posterior, n, n_evidence, generator):
+    """n class codes (n, class_dim), each the evidence of n_evidence rows chosen for it at random.
 
-    member: (M, 2 class_dim), mu and logvar side by side, all of one class.
+    class_posterior: q(class|x) of pictures of one class, mu and logvar side by side, (M, 2
+    class_dim).
     """
-    chosen = torch.randint(len(member), (n * n_evidence,), generator=generator)
-    owner = torch.arange(n).repeat_interleave(n_evidence).to(member.device)
-    return gaussian.product(*member[chosen.to(member.device)].chunk(2, 1), owner, n)[0]
+    rows = torch.randint(len(class_posterior), (n * n_evidence,), generator=generator)
+    evidence = class_posterior[rows.to(class_posterior.device)].chunk(2, 1)
+    owner = torch.arange(n, device=class_posterior.device).repeat_interleave(n_evidence)
+    return gaussian.product(*evidence, owner, n)[0]

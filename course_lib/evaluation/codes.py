@@ -9,10 +9,10 @@ def information(codes, attributes):
 
     Plug-in, so a little too large: compare with shuffled codes.
     """
-    of_code = np.eye(max(codes) + 1)[codes] / len(codes)  # (N, K)
-    joint = np.stack([of_code.T @ attributes, of_code.T @ (1 - attributes)])  # (2, K, A)
-    apart = joint.sum(0, keepdims=True) * joint.sum(1, keepdims=True)
-    ratio = np.divide(joint, apart, where=joint > 0, out=np.ones_like(joint))
+    one_hot = np.eye(max(codes) + 1)[codes] / len(codes)  # (N, K)
+    joint = np.stack([one_hot.T @ attributes, one_hot.T @ (1 - attributes)])  # (2, K, A)
+    independent = joint.sum(0, keepdims=True) * joint.sum(1, keepdims=True)
+    ratio = np.divide(joint, independent, where=joint > 0, out=np.ones_like(joint))
     return (joint * np.log2(ratio)).sum((0, 1))
 
 
@@ -22,9 +22,9 @@ def eta_squared(codes, values):
     Eta squared: 0 when all codes have one mean, 1 when the code fixes the value.
     """
     values = np.asarray(values, float)
-    of_code = np.eye(max(codes) + 1)[codes]  # (N, K)
-    n = of_code.sum(0)
-    means = of_code.T @ values / n.clip(1)[:, None]
+    one_hot = np.eye(max(codes) + 1)[codes]  # (N, K)
+    n = one_hot.sum(0)
+    means = one_hot.T @ values / n.clip(1)[:, None]
     between = (n[:, None] * (means - values.mean(0)) ** 2).sum(0)
     within = ((values - values.mean(0)) ** 2).sum(0)
     return np.divide(between, within, where=within > 0, out=np.zeros_like(between))
@@ -32,14 +32,14 @@ def eta_squared(codes, values):
 
 def mean_shifts(codes, values):
     """Mean of each column of values (N, F) under each code less that over all pictures, (K, F);
-    and the same in standard errors of a sample drawn without regard to its code. A code that never
-    occurs departs by 0."""
+    and the same in standard errors of a sample taken without regard to its code. The shift of a
+    code that never occurs is 0."""
     values = np.asarray(values, float)
-    of_code = np.eye(max(codes) + 1)[codes]
-    n = of_code.sum(0)[:, None].clip(1)
-    off = of_code.T @ (values - values.mean(0)) / n
+    one_hot = np.eye(max(codes) + 1)[codes]
+    n = one_hot.sum(0)[:, None].clip(1)
+    shift = one_hot.T @ (values - values.mean(0)) / n
     error = values.std(0, ddof=1) * np.sqrt(1 / n - 1 / len(values))
-    return off, np.divide(off, error, where=error > 0, out=np.zeros_like(off))
+    return shift, np.divide(shift, error, where=error > 0, out=np.zeros_like(shift))
 
 
 def permutation_test(codes, values, n_permutations=200, seed=0, statistic=information):
@@ -50,9 +50,9 @@ def permutation_test(codes, values, n_permutations=200, seed=0, statistic=inform
     """
     rng = np.random.default_rng(seed)
     values = np.asarray(values, float)
-    found = statistic(codes, values)
+    observed = statistic(codes, values)
     null = np.stack([statistic(rng.permutation(codes), values) for _ in range(n_permutations)])
-    return found, (1 + (null >= found).sum(0)) / (1 + n_permutations)
+    return observed, (1 + (null >= observed).sum(0)) / (1 + n_permutations)
 
 
 def purity(codes, labels):
@@ -61,5 +61,5 @@ def purity(codes, labels):
     table = np.zeros((max(codes) + 1, max(labels) + 1), int)
     np.add.at(table, (codes, labels), 1)
     rows, columns = linear_sum_assignment(-table)
-    matched = dict(zip(rows.tolist(), columns.tolist(), strict=True))
-    return float(table[rows, columns].sum() / len(codes)), matched
+    matching = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    return float(table[rows, columns].sum() / len(codes)), matching

@@ -22,9 +22,11 @@ def evaluate_samples(model, c, real, features=None, of_real=None):
     """
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        drawn = model.generate(c)
-    found = {"diversity": diversity(drawn) / diversity(real)}
-    return found | ({"FID": image_quality.frechet(of_real, features(drawn))} if features else {})
+        generated = model.generate(c)
+    values = {"diversity": diversity(generated) / diversity(real)}
+    if features is not None:
+        values["FID"] = image_quality.frechet(of_real, features(generated))
+    return values
 
 
 def collapsed(history, least=0.3):
@@ -32,13 +34,13 @@ def collapsed(history, least=0.3):
 
     A generator that has only begun is not collapsed: it must have been above `least` before.
     """
-    alive = (history["diversity"] >= least).to_numpy()
-    if alive.all() or not alive.any() or alive[-1]:
+    diverse = (history["diversity"] >= least).to_numpy()
+    if not diverse.any() or diverse[-1]:
         return None
-    return int(history["epoch"].iloc[int(np.flatnonzero(alive)[-1]) + 1])
+    return int(history["epoch"].iloc[int(np.flatnonzero(diverse)[-1]) + 1])
 
 
-def state(history, least=0.3):
+def collapse_in_words(history, least=0.3):
     """The same in words: "alive", "collapsed from epoch 5 on", or "never diverse"."""
     epoch = collapsed(history, least)
     if epoch is not None:
@@ -46,17 +48,17 @@ def state(history, least=0.3):
     return "alive" if (history["diversity"] >= least).any() else "never diverse"
 
 
-def bins_hit(real, drawn, n_bins=4):
-    """How many of the cells that real pictures fill the drawn ones fill too: (hit, filled).
+def bins_hit(real, generated, n_bins=4):
+    """How many of the bins that real pictures fill the generated ones fill too: (hit, filled).
 
-    real, drawn: (N, F) values, say two or three factors; each is cut at the quantiles of `real`.
+    real, generated: (N, F) values, say two or three factors; each is cut at quantiles of `real`.
     """
     edges = [np.quantile(column, np.linspace(0, 1, n_bins + 1)[1:-1]) for column in real.T]
-    filled, hit = (_cells(table, edges) for table in (real, drawn))
+    filled, hit = (_bins(table, edges) for table in (real, generated))
     return len(filled & hit), len(filled)
 
 
-def _cells(table, edges):
-    """The cells that hold a row of the table, as a set of tuples."""
+def _bins(table, edges):
+    """The bins that hold a row of the table, as a set of tuples."""
     columns = [np.digitize(c, e) for c, e in zip(table.T, edges, strict=True)]
     return set(zip(*(c.tolist() for c in columns), strict=True))

@@ -15,7 +15,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 
-class _Given(nn.Module):
+class _KnownFeatures(nn.Module):
     """Features that were computed already, in the shape that torchmetrics asks for."""
 
     def __init__(self, n_features):
@@ -28,7 +28,7 @@ class _Given(nn.Module):
 
 def frechet(real, fake):
     """Frechet distance (the FID formula, Heusel et al. 2017) between two feature tables (N, F)."""
-    fid = FrechetInceptionDistance(_Given(real.shape[1]))
+    fid = FrechetInceptionDistance(_KnownFeatures(real.shape[1]))
     fid.set_dtype(torch.float64)
     fid.update(real.double().cpu(), real=True)
     fid.update(fake.double().cpu(), real=False)
@@ -39,7 +39,7 @@ def kernel_distance(real, fake, seed=0):
     """KID (Binkowski et al. 2018), cubic kernel: mean and spread over 50 subsets of 200."""
     size = min(200, len(real), len(fake))
     with warnings.catch_warnings(action="ignore"):  # that it keeps all features is what we want
-        kid = KernelInceptionDistance(_Given(real.shape[1]), subsets=50, subset_size=size)
+        kid = KernelInceptionDistance(_KnownFeatures(real.shape[1]), subsets=50, subset_size=size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         kid.update(real.float().cpu(), real=True)
@@ -54,10 +54,10 @@ def precision_recall(real, fake, k=3):
     2019). Compare only values from equal numbers of pictures.
     """
     real, fake = np.asarray(real.cpu()), np.asarray(fake.cpu())
-    return _covered(real, fake, k), _covered(fake, real, k)
+    return _share_inside(real, fake, k), _share_inside(fake, real, k)
 
 
-def _covered(manifold, points, k):
+def _share_inside(manifold, points, k):
     radius = NearestNeighbors(n_neighbors=k + 1).fit(manifold).kneighbors(manifold)[0][:, k]
     inside = np.zeros(len(points), bool)
     for part in np.array_split(np.arange(len(points)), max(1, len(points) // 500)):
@@ -84,8 +84,8 @@ def quality(real, fake):
 
 def nearest_distance(real, points):
     """Euclidean distance from each point to the nearest real one, in feature units, (N,)."""
-    found = NearestNeighbors(n_neighbors=1).fit(np.asarray(real.cpu()))
-    return found.kneighbors(np.asarray(points.cpu()))[0][:, 0]
+    neighbours = NearestNeighbors(n_neighbors=1).fit(np.asarray(real.cpu()))
+    return neighbours.kneighbors(np.asarray(points.cpu()))[0][:, 0]
 
 
 def sharpness(x):
@@ -129,5 +129,5 @@ def grid(x, period=4, margin=4):
     fine = mean - nn.functional.avg_pool2d(mean, 5, 1, 2, count_include_pad=False)
     fine = fine[0, 0, margin:-margin, margin:-margin]
     phases = fine.unfold(0, period, period).unfold(1, period, period).mean((0, 1))
-    repeats, all_of_it = phases.var(correction=0), fine.var(correction=0)
-    return float(repeats / all_of_it.clamp(min=1e-12)), float(repeats.sqrt())
+    periodic, total = phases.var(correction=0), fine.var(correction=0)
+    return float(periodic / total.clamp(min=1e-12)), float(periodic.sqrt())

@@ -20,11 +20,11 @@ class Judge(nn.Module):
         super().__init__()
         self.num_features = n_features  # the name torchmetrics looks for
         self.trunk = nn.Sequential(
-            nn.PixelUnshuffle(2),
-            nn.Conv2d(4 * channels, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 3, 2, 1), nn.BatchNorm2d(2 * width), nn.ReLU(),
+            nn.PixelUnshuffle(2),                                                       # 64 -> 32
+            nn.Conv2d(4 * channels, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU(),  # 32 -> 16
+            nn.Conv2d(width, 2 * width, 3, 2, 1), nn.BatchNorm2d(2 * width), nn.ReLU(),  # 16 -> 8
             nn.Conv2d(2 * width, 4 * width, 3, 1, 1), nn.BatchNorm2d(4 * width), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(),
+            nn.AdaptiveAvgPool2d(4), nn.Flatten(),                                      # 8 -> 4
             nn.Linear(4 * width * 4 * 4, n_features), nn.BatchNorm1d(n_features), nn.ReLU(),
         )  # fmt: skip
         self.head = nn.Linear(n_features, n_out)
@@ -42,20 +42,17 @@ def loss(model, x, y):
     """Cross-entropy, nats per image: of labels (B,), or summed over 0/1 attributes (B, A)."""
     logits = model(x)
     if y.ndim == 1:
-        value = F.cross_entropy(logits, y)
-    else:
-        value = (
-            F.binary_cross_entropy_with_logits(logits, y.float(), reduction="none").sum(1).mean()
-        )
-    return {"loss": value}
+        return {"loss": F.cross_entropy(logits, y)}
+    nll = F.binary_cross_entropy_with_logits(logits, y.float(), reduction="none")
+    return {"loss": nll.sum(1).mean()}
 
 
 @torch.no_grad()
 def correct(model, x, y):
     """1.0 where the judge is right: (B,) for labels, (B, A) for attributes."""
     logits = model(x)
-    said = logits.argmax(1) if y.ndim == 1 else (logits > 0).to(y.dtype)
-    return (said == y).float()
+    predicted = logits.argmax(1) if y.ndim == 1 else (logits > 0).to(y.dtype)
+    return (predicted == y).float()
 
 
 def recipe(x, y, epochs=10, width=32, n_features=64, lr=2e-3, batch=64, ema=0.99, seed=0):
@@ -85,8 +82,8 @@ def factor_recipe(x, f, epochs=10, width=32, n_features=128, lr=4e-3, batch=64, 
 @torch.no_grad()
 def r_squared(model, x, f):
     """Share of each factor's variance that the model reads off uint8 pictures, (F,), at most 1."""
-    off = (in_batches(model, x) - f).square().mean(0)
-    return 1 - off / f.var(0, correction=0)
+    error = (in_batches(model, x) - f).square().mean(0)
+    return 1 - error / f.var(0, correction=0)
 
 
 # ---- the judge of digits ------------------------------------------------------------------------

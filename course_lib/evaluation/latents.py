@@ -22,16 +22,17 @@ def mutual_information(mu, logvar, seed=0, size=250):
     """
     noise = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed)).to(mu)
     z = mu + (0.5 * logvar).exp() * noise
-    own = gaussian.log_prob(z, mu, logvar)
-    mixture = torch.cat([_log_mixture(part, mu, logvar) for part in z.split(size)])
-    return float((own - mixture).mean())
+    log_posterior = gaussian.log_prob(z, mu, logvar)
+    log_mixture = torch.cat([_log_mixture(part, mu, logvar) for part in z.split(size)])
+    return float((log_posterior - log_mixture).mean())
 
 
 def _log_mixture(z, mu, logvar):
     """log of the mean density of the posteriors at each z; expanded squares save the memory."""
-    w = (-logvar).exp()
-    square = z.square() @ w.T - 2 * z @ (w * mu).T + (w * mu.square()).sum(1)
-    log_q = -0.5 * (square + (gaussian.LOG_2PI + logvar).sum(1))
+    precision = (-logvar).exp()
+    squares = z.square() @ precision.T - 2 * z @ (precision * mu).T
+    squares = squares + (precision * mu.square()).sum(1)
+    log_q = -0.5 * (squares + (gaussian.LOG_2PI + logvar).sum(1))
     return log_q.logsumexp(1) - np.log(len(mu))
 
 
@@ -41,12 +42,11 @@ def linear_probes(z_train, y_train, z_test, y_test, names):
     Attributes of which a split holds one value only are left out.
     """
     z_train, z_test = np.asarray(z_train.cpu()), np.asarray(z_test.cpu())
-    found = {}
+    aucs = {}
     for i, name in enumerate(names):
         y, y_held = (np.asarray(t[:, i].cpu()) for t in (y_train, y_test))
         if 0 < y.mean() < 1 and 0 < y_held.mean() < 1:
-            probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(
-                z_train, y
-            )
-            found[name] = float(roc_auc_score(y_held, probe.decision_function(z_test)))
-    return found
+            probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+            scores = probe.fit(z_train, y).decision_function(z_test)
+            aucs[name] = float(roc_auc_score(y_held, scores))
+    return aucs

@@ -5,24 +5,24 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score, roc_curve
 
 
-def interval(statistic, *arrays, n_resamples=1000, seed=0, level=0.95):
+def interval(statistic, *arrays, n_resamples=1000, seed=0, confidence=0.95):
     """Percentile bootstrap interval (low, high) of statistic(*arrays), rows resampled together."""
     rng = np.random.default_rng(seed)
     n = len(arrays[0])
-    draws = [statistic(*(a[i] for a in arrays)) for i in rng.integers(0, n, (n_resamples, n))]
-    return tuple(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).tolist())
+    values = [statistic(*(a[i] for a in arrays)) for i in rng.integers(0, n, (n_resamples, n))]
+    return tuple(np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist())
 
 
 def auc(anomalous, score, n_resamples=1000, seed=0):
     """ROC-AUC of a score that should be higher where anomalous is 1: (auc, low, high)."""
     anomalous, score = np.asarray(anomalous, bool), np.asarray(score)
     i = np.random.default_rng(seed).integers(0, len(score), (n_resamples, len(score)))
-    odd, ranks = anomalous[i], rankdata(score[i], axis=1)  # all resamples at once
-    n_odd = odd.sum(1)
-    pairs = n_odd * (len(score) - n_odd)
-    draws = ((ranks * odd).sum(1) - n_odd * (n_odd + 1) / 2) / pairs.clip(1)
-    draws[pairs == 0] = 0.5  # a resample of one kind only says nothing
-    low, high = np.quantile(draws, [0.025, 0.975]).tolist()
+    positive, ranks = anomalous[i], rankdata(score[i], axis=1)  # all resamples at once
+    n_positive = positive.sum(1)
+    n_pairs = n_positive * (len(score) - n_positive)
+    aucs = ((ranks * positive).sum(1) - n_positive * (n_positive + 1) / 2) / n_pairs.clip(1)
+    aucs[n_pairs == 0] = 0.5  # a resample of one kind only says nothing
+    low, high = np.quantile(aucs, [0.025, 0.975]).tolist()
     return float(roc_auc_score(anomalous, score)), low, high
 
 
@@ -43,10 +43,10 @@ def lagged(cause, effect, lags, n_shifts=500, seed=0):
     rng, width = np.random.default_rng(seed), max(lags) - min(lags)
     if len(cause) < 2 * width + 2:
         raise ValueError(f"{len(cause)} steps are too few for lags {min(lags)} to {max(lags)}")
-    found = _correlations(cause, effect, lags)
-    far = rng.integers(width + 1, len(cause) - width, n_shifts)
-    null = np.array([np.abs(_correlations(np.roll(cause, s), effect, lags)).max() for s in far])
-    return found, float((1 + (null >= np.abs(found).max()).sum()) / (1 + n_shifts))
+    observed = _correlations(cause, effect, lags)
+    shifts = rng.integers(width + 1, len(cause) - width, n_shifts)
+    null = np.array([np.abs(_correlations(np.roll(cause, s), effect, lags)).max() for s in shifts])
+    return observed, float((1 + (null >= np.abs(observed).max()).sum()) / (1 + n_shifts))
 
 
 def _correlations(cause, effect, lags):
@@ -70,5 +70,5 @@ def epochs_to(history, column, value):
     i = int(reached[0])
     if i == 0:
         return float(history["epoch"].iloc[0])
-    share = (y[i - 1] - value) / (y[i - 1] - y[i])
-    return float(history["epoch"].iloc[i - 1] + share)
+    fraction = (y[i - 1] - value) / (y[i - 1] - y[i])
+    return float(history["epoch"].iloc[i - 1] + fraction)

@@ -1,9 +1,9 @@
-"""ACGAN: a GAN that draws what it is asked for.   Odena, Olah & Shlens, 2017.
+"""ACGAN: a GAN that generates what it is asked for.   Odena, Olah & Shlens, 2017.
 
 What is asked for, c, is a row of 0/1 attributes. The discriminator also learns to read them, from
-*real* pictures alone: early on, what a drawn picture shows is not what was asked for, and a
-discriminator that learns from it agrees with the generator on a code of their own (`both` shows
-it). The generator's loss gains the cross-entropy with which the discriminator reads c off its
+*real* pictures alone: early on, what a generated picture shows is not what was asked for, and a
+discriminator that learns from it agrees with the generator on a code of their own (`read_fake`
+shows it). The generator's loss gains the cross-entropy with which the discriminator reads c off its
 pictures.
 """
 
@@ -23,22 +23,21 @@ class Discriminator(gan.Discriminator):
 
     def __init__(self, c_dim, width=32, side=32, channels=3):
         super().__init__(c_dim, width, side, channels)
-        same_size = nn.LayerNorm(self.guess.in_features, elementwise_affine=False)
-        self.guess = nn.Sequential(same_size, self.guess)
+        same_size = nn.LayerNorm(self.c_head.in_features, elementwise_affine=False)
+        self.c_head = nn.Sequential(same_size, self.c_head)
 
 
-def read(opinion, c):
-    """Cross-entropy of the attributes c (B, A) as the discriminator reads them, nats, summed over
-    A."""
-    return F.binary_cross_entropy_with_logits(opinion.guess, c, reduction="none").sum(1).mean()
+def read(output, c):
+    """Cross-entropy of attributes c (B, A) as the discriminator reads them, nats, summed over A."""
+    return F.binary_cross_entropy_with_logits(output.c_logits, c, reduction="none").sum(1).mean()
 
 
-def discriminator_loss(real, fake, c, weight=1.0, both=False):
-    """gan.hinge, and reading real pictures, whose attributes are c; `both`: drawn ones too, as the
-    paper does."""
+def discriminator_loss(real, fake, c, weight=1.0, read_fake=False):
+    """gan.hinge, and reading real pictures, whose attributes are c; read_fake: generated ones too,
+    as the paper does."""
     terms = gan.hinge(real, fake, c)
     on_real, on_fake = weight * read(real, c), weight * read(fake, c)
-    loss = terms["loss"] + on_real + (on_fake if both else 0.0)
+    loss = terms["loss"] + on_real + (on_fake if read_fake else 0.0)
     return terms | {"loss": loss, "read real": on_real, "read fake": on_fake}
 
 
@@ -49,7 +48,7 @@ def generator_loss(fake, c, weight=1.0):
 
 
 def labels(x, y):
-    """Draw what the batch's own pictures show: attributes then occur together as they really do."""
+    """Ask for what the batch's own pictures show: attributes occur together as they really do."""
     return y.float()
 
 
@@ -58,7 +57,7 @@ def recipe(
     y,
     epochs=10,
     weight=0.5,
-    both=False,
+    read_fake=False,
     z_dim=128,
     width=32,
     lr_g=2e-4,
@@ -71,18 +70,18 @@ def recipe(
 ):
     """x uint8 (N, C, S, S) with S 32 or 64; y 0/1 attributes (N, A). Shifts (augment) make small
     attributes slow to read where faces are aligned."""
-    (channels, side), n = x.shape[1:3], y.shape[1]
-    generator = gan.Generator(z_dim, n, width, side, channels).to(x.device)
-    discriminator = Discriminator(n, width, side, channels).to(x.device)
+    channels, side, c_dim = x.shape[1], x.shape[2], y.shape[1]
+    generator = gan.Generator(z_dim, c_dim, width, side, channels).to(x.device)
+    discriminator = Discriminator(c_dim, width, side, channels).to(x.device)
+    opt_g, opt_d = adversarial.two_rates(generator, discriminator, lr_g, lr_d)
     batches = Batches(x, y, size=batch, seed=seed)
     step = adversarial.AdversarialStep(
         generator,
         discriminator,
-        (
-            partial(discriminator_loss, weight=weight, both=both),
-            partial(generator_loss, weight=weight),
-        ),
-        *adversarial.two_rates(generator, discriminator, lr_g, lr_d),
+        partial(discriminator_loss, weight=weight, read_fake=read_fake),
+        partial(generator_loss, weight=weight),
+        opt_g,
+        opt_d,
         batches,
         epochs,
         condition=labels,

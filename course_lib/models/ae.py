@@ -36,9 +36,13 @@ def wide(hidden=4096, z_dim=2048, shape=(3, 64, 64)):
     n_pixels = shape[0] * shape[1] * shape[2]
     encoder = nn.Sequential(
         nn.Flatten(),
-        nn.Linear(n_pixels, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
-        nn.Linear(hidden, z_dim), nn.BatchNorm1d(z_dim), nn.ReLU(),
-    )  # fmt: skip
+        nn.Linear(n_pixels, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, z_dim),
+        nn.BatchNorm1d(z_dim),
+        nn.ReLU(),
+    )
     return Autoencoder(encoder, layers.fc_decoder(z_dim, hidden, shape), z_dim)
 
 
@@ -47,17 +51,24 @@ def narrow(z_dim=3, shape=(3, 64, 64)):
     n_pixels = shape[0] * shape[1] * shape[2]
     encoder = nn.Sequential(
         nn.Flatten(),
-        nn.Linear(n_pixels, 128), nn.ReLU(),
-        nn.Linear(128, 64), nn.ReLU(),
-        nn.Linear(64, 12), nn.ReLU(),
+        nn.Linear(n_pixels, 128),
+        nn.ReLU(),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, 12),
+        nn.ReLU(),
         nn.Linear(12, z_dim),
-    )  # fmt: skip
+    )
     decoder = nn.Sequential(
-        nn.Linear(z_dim, 12), nn.ReLU(),
-        nn.Linear(12, 64), nn.ReLU(),
-        nn.Linear(64, 128), nn.ReLU(),
-        nn.Linear(128, n_pixels), nn.Unflatten(1, shape),
-    )  # fmt: skip
+        nn.Linear(z_dim, 12),
+        nn.ReLU(),
+        nn.Linear(12, 64),
+        nn.ReLU(),
+        nn.Linear(64, 128),
+        nn.ReLU(),
+        nn.Linear(128, n_pixels),
+        nn.Unflatten(1, shape),
+    )
     return Autoencoder(encoder, decoder, z_dim)
 
 
@@ -81,19 +92,19 @@ def errors(model, x):
 
 def wide_recipe(x, hidden=4096, z_dim=2048, lr=1e-3, batch=128, seed=0):
     """Train the wide net with Adam."""
-    return _descend(wide(hidden, z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
+    return _step_and_batches(wide(hidden, z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
 
 
 def narrow_recipe(x, z_dim=3, lr=1e-3, batch=128, seed=0):
     """Train the narrow net with Adam."""
-    return _descend(narrow(z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
+    return _step_and_batches(narrow(z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
 
 
 def conv_recipe(x, width=32, z_dim=128, lr=1e-3, batch=128, seed=0):
     """Train the convolutional net with Adam."""
-    return _descend(convolutional(width, z_dim, x.shape[1]), x, lr, batch, seed)
+    return _step_and_batches(convolutional(width, z_dim, x.shape[1]), x, lr, batch, seed)
 
 
-def _descend(model, x, lr, batch, seed):
+def _step_and_batches(model, x, lr, batch, seed):
     model = model.to(x.device)
     return LossStep(model, loss, adam(model, lr)), Batches(x, size=batch, seed=seed)

@@ -40,7 +40,7 @@ class CVAE(nn.Module):
         return self.decoder(torch.cat([z, c], 1)).view(-1, 1, SIDE, SIDE)
 
     def forward(self, x, c):
-        """One draw: logits, mu, logvar."""
+        """One sample of z: logits, mu, logvar."""
         mu, logvar = self.encode(x, c)
         return self.decode(gaussian.sample(mu, logvar), c), mu, logvar
 
@@ -61,15 +61,19 @@ class CVAE(nn.Module):
 def small(c_dim=10, z_dim=2):
     """The source's net: 794-512-256-(2, 2) and 12-256-512-784; with c_dim = 0 its VAE."""
     encoder = nn.Sequential(
-        nn.Linear(N_PIXELS + c_dim, 512), nn.ReLU(),
-        nn.Linear(512, 256), nn.ReLU(),
+        nn.Linear(N_PIXELS + c_dim, 512),
+        nn.ReLU(),
+        nn.Linear(512, 256),
+        nn.ReLU(),
         nn.Linear(256, 2 * z_dim),
-    )  # fmt: skip
+    )
     decoder = nn.Sequential(
-        nn.Linear(z_dim + c_dim, 256), nn.ReLU(),
-        nn.Linear(256, 512), nn.ReLU(),
+        nn.Linear(z_dim + c_dim, 256),
+        nn.ReLU(),
+        nn.Linear(256, 512),
+        nn.ReLU(),
         nn.Linear(512, N_PIXELS),
-    )  # fmt: skip
+    )
     return CVAE(encoder, decoder, z_dim)
 
 
@@ -90,7 +94,7 @@ def loss(model, x, c):
 
 
 def binary_loss(model, x, c):
-    """-ELBO of pixels drawn anew from their grey values at every step."""
+    """-ELBO of pixels sampled anew from their grey values at every step."""
     return loss(model, torch.bernoulli(x), c)
 
 
@@ -109,9 +113,9 @@ def large_recipe(x, c, epochs=50, z_dim=32, width=512, lr=2e-3, batch=128, ema=0
 
 @torch.no_grad()
 def held_out(model, x, c, size=500):
-    """The loss of held-out pictures (uint8), one draw each: total, recon and kl, nats per image."""
-    total = {}
-    for part, given in zip(x.split(size), c.split(size), strict=True):
-        for name, term in loss(model, pixels(part), given).items():
-            total[f"test {name}"] = total.get(f"test {name}", 0.0) + term * len(part)
-    return {name: float(value) / len(x) for name, value in total.items()}
+    """The loss of held-out pictures (uint8), one sample each: loss, recon and kl, nats an image."""
+    totals = {}
+    for x_part, c_part in zip(x.split(size), c.split(size), strict=True):
+        for name, term in loss(model, pixels(x_part), c_part).items():
+            totals[f"test {name}"] = totals.get(f"test {name}", 0.0) + term * len(x_part)
+    return {name: float(total) / len(x) for name, total in totals.items()}

@@ -1,8 +1,8 @@
 """GAN: a generator against a discriminator.   Goodfellow et al., 2014, Algorithm 1.
 
-The discriminator scores pictures, high for real and low for drawn ones; the generator wants its own
-scored high. Both losses are a hinge (Lim & Ye 2017) or the paper's cross-entropy. ACGAN and InfoGAN
-play with the same two nets and the same step, and add one term each.
+The discriminator scores pictures, high for real and low for generated ones; the generator wants
+its own scored high. Both losses are a hinge (Lim & Ye 2017) or the paper's cross-entropy. ACGAN and
+InfoGAN play with the same two nets and the same step, and add one term each.
 """
 
 from typing import NamedTuple
@@ -46,16 +46,18 @@ class Generator(nn.Module):
 
 def _up(n_in, n_out):
     return (
-        nn.Upsample(scale_factor=2), nn.Conv2d(n_in, n_out, 3, 1, 1, bias=False),
-        nn.BatchNorm2d(n_out), nn.ReLU(),
-    )  # fmt: skip
+        nn.Upsample(scale_factor=2),
+        nn.Conv2d(n_in, n_out, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(n_out),
+        nn.ReLU(),
+    )
 
 
 class DiscriminatorOutput(NamedTuple):
-    """score: (B,), positive for real. guess: logits of c, (B, c_dim)."""
+    """score: (B,), positive for real. c_logits: what the pictures show of c, (B, c_dim)."""
 
     score: torch.Tensor
-    guess: torch.Tensor
+    c_logits: torch.Tensor
 
 
 class Discriminator(nn.Module):
@@ -74,11 +76,12 @@ class Discriminator(nn.Module):
             nn.Flatten(),
         )  # fmt: skip
         self.score = spectral_norm(nn.Linear(4 * width * 4 * 4, 1))
-        self.guess = nn.Linear(4 * width * 4 * 4, c_dim) if c_dim else None
+        self.c_head = nn.Linear(4 * width * 4 * 4, c_dim) if c_dim else None
 
     def forward(self, x):
         h = self.trunk(2 * x - 1)
-        return DiscriminatorOutput(self.score(h)[:, 0], self.guess(h) if self.guess else h[:, :0])
+        c_logits = self.c_head(h) if self.c_head else h[:, :0]
+        return DiscriminatorOutput(self.score(h)[:, 0], c_logits)
 
 
 def _down(n_in, n_out, kernel, stride):
@@ -86,12 +89,12 @@ def _down(n_in, n_out, kernel, stride):
     return spectral_norm(layer), nn.LeakyReLU(0.1)
 
 
-# ---- losses: of opinions on real and on drawn pictures ------------------------------------------
+# ---- losses: of the discriminator's outputs on real and on generated pictures -------------------
 
 
 def hinge(real, fake, c):
-    """The discriminator's: scores above 1 for real and below -1 for drawn pictures cost nothing
-    more."""
+    """The discriminator's: scores above 1 for real pictures, and below -1 for generated ones, cost
+    nothing more."""
     return _terms((1 - real.score).relu().mean(), (1 + fake.score).relu().mean())
 
 
@@ -102,8 +105,8 @@ def hinge_generator(fake, c):
 
 
 def logistic(real, fake, c):
-    """The discriminator's in the paper: cross-entropy of real against drawn, nats a picture of
-    each."""
+    """The discriminator's in the paper: cross-entropy of real against generated, nats a
+    picture of each."""
     return _terms(F.softplus(-real.score).mean(), F.softplus(fake.score).mean())
 
 
@@ -134,14 +137,17 @@ def recipe(
     """Hinge losses, or with r1 > 0 the logistic ones. x uint8 (N, C, S, S) with S 32 or 64.
     augment: the discriminator sees shifted pictures."""
     channels, side = x.shape[1:3]
-    generator = Generator(z_dim, 0, width, side, channels).to(x.device)
-    discriminator = Discriminator(0, width, side, channels).to(x.device)
+    generator = Generator(z_dim, c_dim=0, width=width, side=side, channels=channels).to(x.device)
+    discriminator = Discriminator(c_dim=0, width=width, side=side, channels=channels).to(x.device)
+    opt_g, opt_d = adversarial.two_rates(generator, discriminator, lr_g, lr_d)
     batches = Batches(x, size=batch, seed=seed)
     step = adversarial.AdversarialStep(
         generator,
         discriminator,
-        (logistic, logistic_generator) if r1 else (hinge, hinge_generator),
-        *adversarial.two_rates(generator, discriminator, lr_g, lr_d),
+        logistic if r1 else hinge,
+        logistic_generator if r1 else hinge_generator,
+        opt_g,
+        opt_d,
         batches,
         epochs,
         augment=shift if augment else None,

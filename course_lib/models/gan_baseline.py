@@ -108,8 +108,15 @@ def recipe(
     opt_g = torch.optim.Adam(generator.parameters(), lr_g)
     opt_d = torch.optim.RMSprop(discriminator.parameters(), lr_d)
     batches = Batches(x, size=batch, seed=seed)
-    losses = gan.logistic, gan.logistic_generator
     step = adversarial.AdversarialStep(
-        generator, discriminator, losses, opt_g, opt_d, batches, epochs, ema=ema
+        generator,
+        discriminator,
+        gan.logistic,
+        gan.logistic_generator,
+        opt_g,
+        opt_d,
+        batches,
+        epochs,
+        ema=ema,
     )
     return step, batches

@@ -13,12 +13,12 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def sample(mu, logvar, std=1.0):
-    """z = mu + sigma * eps, eps ~ N(0, std^2 I): the reparameterised draw, the shape of mu."""
+    """z = mu + sigma * eps, eps ~ N(0, std^2 I): the reparameterised sample, the shape of mu."""
     return mu + std * (0.5 * logvar).exp() * torch.randn_like(mu)
 
 
 def moment_matched(z, eps):
-    """Draws (N, D) with the mean and covariance of the rows of z (M, D), from eps ~ N(0, I)."""
+    """Samples (N, D) with the mean and covariance of the rows of z (M, D), from eps ~ N(0, I)."""
     cov = z.T.cov().view(z.shape[1], -1)  # torch gives a scalar for one dimension
     root = torch.linalg.cholesky(cov + 1e-6 * torch.eye(z.shape[1], device=z.device))
     return z.mean(0) + eps @ root.T
@@ -31,8 +31,8 @@ def kl_per_dim(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
     """
     mu_p, logvar_p = (torch.as_tensor(t).to(mu_q) for t in (mu_p, logvar_p))
     # expm1 keeps the KL of two nearly equal Gaussians from drowning in float32 rounding.
-    spread = torch.expm1(logvar_q - logvar_p) - (logvar_q - logvar_p)
-    return 0.5 * (spread + (mu_q - mu_p).square() * (-logvar_p).exp())
+    variance_term = torch.expm1(logvar_q - logvar_p) - (logvar_q - logvar_p)
+    return 0.5 * (variance_term + (mu_q - mu_p).square() * (-logvar_p).exp())
 
 
 def kl(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
@@ -60,8 +60,8 @@ def product(mu, logvar, group, n_groups):
 def log_prob(x, mu, logvar):
     """log N(x; mu, sigma^2), shape (B,), nats (a density, so it may be positive)."""
     mu, logvar = (torch.as_tensor(t).to(x) for t in (mu, logvar))
-    terms = LOG_2PI + logvar + (x - mu).square() * (-logvar).exp()
-    return -0.5 * terms.flatten(1).sum(1)
+    doubled_nll = LOG_2PI + logvar + (x - mu).square() * (-logvar).exp()
+    return -0.5 * doubled_nll.flatten(1).sum(1)
 
 
 def bernoulli_nll(x, logits, counted=None):
@@ -69,8 +69,8 @@ def bernoulli_nll(x, logits, counted=None):
 
     counted: 0/1, the shape of x: only the pixels at 1 are summed.
     """
-    terms = F.binary_cross_entropy_with_logits(logits, x, reduction="none", weight=counted)
-    return terms.flatten(1).sum(1)
+    nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none", weight=counted)
+    return nll.flatten(1).sum(1)
 
 
 def bernoulli_nll_table(x, logits):

@@ -21,7 +21,7 @@ from course_lib.training.steps import GradientGuard, LossStep, adam, warmed
 
 
 class GroupSample(NamedTuple):
-    """One group: the draw z, its q (mu, logvar), its p (mu_p, logvar_p); (B, side, side, z_dim)."""
+    """One group: sample z, its q (mu, logvar) and p (mu_p, logvar_p); (B, side, side, z_dim)."""
 
     z: torch.Tensor
     mu: torch.Tensor
@@ -37,27 +37,27 @@ class Group(nn.Module):
     def __init__(self, width, inner, z_dim, kernel, gain):
         super().__init__()
         self.z_dim = z_dim
-        self.prior = bottleneck(
-            width, inner, 2 * z_dim + width, kernel, 0.0
-        )  # N(0, I) at the start
-        self.posterior = bottleneck(2 * width, inner, 2 * z_dim, kernel, 0.0)  # and q = p
+        # Both begin at 0: p is N(0, I), and q = p.
+        self.prior = bottleneck(width, inner, 2 * z_dim + width, kernel, gain=0.0)
+        self.posterior = bottleneck(2 * width, inner, 2 * z_dim, kernel, gain=0.0)
         self.inject = nn.Linear(z_dim, width)
         self.residual = Residual(width, inner, kernel, gain)
 
     def forward(self, h, e=None, z=None, temperature=1.0):
         """h (B, side, side, width) from above, e from the encoder -> the next h, and a GroupSample.
 
-        z is drawn from q, or from p (its sigma times `temperature`) where there is no e, or given.
+        z is given, or sampled from q, or where there is no e from p, its sigma times `temperature`.
         """
-        out = self.prior(h).float()  # in bfloat16 a KL would lose its digits
-        mu_p, logvar_p, more = out.split([self.z_dim, self.z_dim, h.shape[3]], 3)
+        from_h = self.prior(h).float()  # in bfloat16 a KL would lose its digits
+        mu_p, logvar_p, h_update = from_h.split([self.z_dim, self.z_dim, h.shape[3]], 3)
         mu, logvar = mu_p, logvar_p = mu_p, soft_clamp(logvar_p)
         if e is not None:
             d_mu, d_logvar = self.posterior(torch.cat([h, e], 3)).float().chunk(2, 3)
             mu, logvar = mu_p + d_mu, logvar_p + soft_clamp(d_logvar)
         if z is None:
             z = gaussian.sample(mu, logvar, temperature)
-        return self.residual(h + more + self.inject(z)), GroupSample(z, mu, logvar, mu_p, logvar_p)
+        h = self.residual(h + h_update + self.inject(z))
+        return h, GroupSample(z, mu, logvar, mu_p, logvar_p)
 
 
 def soft_clamp(logvar, limit=5.0):
@@ -118,18 +118,16 @@ class HVAE(nn.Module):
         gain = 1 / math.sqrt(sum(groups))
         top, middle, low = width
         to_middle, to_low = sides[1] // sides[0], sides[2] // sides[1]
-        down = nn.Conv2d
-        self.bottom_up = nn.ModuleList([
+        down, up = nn.Conv2d, nn.ConvTranspose2d
+        stages = (
             encoder_stage(down(channels, low, patch, patch), low, 3, gain),
             encoder_stage(down(low, middle, to_low, to_low), middle, 3, gain),
             encoder_stage(down(middle, top, to_middle, to_middle), top, 1, gain),
-        ])  # fmt: skip
+        )
+        self.bottom_up = nn.ModuleList(stages)
         self.start = nn.Parameter(torch.zeros(1, sides[0], sides[0], top))
-        self.up = nn.ModuleList([
-            nn.Identity(),
-            ChannelsLast(nn.ConvTranspose2d(top, middle, to_middle, to_middle)),
-            ChannelsLast(nn.ConvTranspose2d(middle, low, to_low, to_low)),
-        ])  # fmt: skip
+        to_next = (up(top, middle, to_middle, to_middle), up(middle, low, to_low, to_low))
+        self.up = nn.ModuleList([nn.Identity(), *(ChannelsLast(conv) for conv in to_next)])
         kernels = (1, 3, 3)  # on 2x2 a kernel of 3x3 would see padding mostly
         self.scales = nn.ModuleList(
             decoder_stage(w, n, z_dim, kernel, gain, simple)
@@ -137,16 +135,16 @@ class HVAE(nn.Module):
         )
         self.head = head(low, channels, patch, n_mixtures)
         self.scale_of_group = [
-            i for i, s in enumerate(self.scales) for b in s if isinstance(b, Group)
+            i for i, blocks in enumerate(self.scales) for b in blocks if isinstance(b, Group)
         ]
 
     def features(self, x):
         """What the encoder sees on each scale: (B, side, side, width), coarse first."""
-        h, found = F.pad(2 * x - 1, [self.pad] * 4, value=-1.0).permute(0, 2, 3, 1), []
-        for layers in self.bottom_up:
-            h = layers(h)
-            found.insert(0, h)
-        return found
+        h, features = F.pad(2 * x - 1, [self.pad] * 4, value=-1.0).permute(0, 2, 3, 1), []
+        for stage in self.bottom_up:
+            h = stage(h)
+            features.insert(0, h)
+        return features
 
     def top_down(self, features=(None,) * 3, given=None, n=1, temperature=1.0):
         """The pixels' parameters (B, n_out, side, side) and a list of GroupSample, one a group.
@@ -155,28 +153,29 @@ class HVAE(nn.Module):
         temperature: a number, or one for every group; n: how many, where nothing else tells.
         """
         given = given or [None] * len(self.scale_of_group)
-        known = [t for t in (features[0], *given) if t is not None]
+        inputs = [t for t in (features[0], *given) if t is not None]
         temperature = temperature if isinstance(temperature, list) else [temperature] * len(given)
-        h, drawn = self.start.expand(len(known[0]) if known else n, -1, -1, -1), []
-        for up, scale, e in zip(self.up, self.scales, features, strict=True):
+        h, samples = self.start.expand(len(inputs[0]) if inputs else n, -1, -1, -1), []
+        for up, blocks, e in zip(self.up, self.scales, features, strict=True):
             h = up(h)
-            for block in scale:
+            for block in blocks:
                 if isinstance(block, Residual):
                     h = block(h)
                     continue
-                h, group = block(h, e, given[len(drawn)], temperature[len(drawn)])
-                drawn.append(group)
+                h, sample = block(h, e, given[len(samples)], temperature[len(samples)])
+                samples.append(sample)
         parameters = F.pixel_shuffle(self.head(h).permute(0, 3, 1, 2), self.patch).float()
         inside = slice(self.pad, parameters.shape[-1] - self.pad)
-        return parameters[:, :, inside, inside], drawn
+        return parameters[:, :, inside, inside], samples
 
     def forward(self, x):
-        """One draw from the posterior: the pixels' parameters, and a list of GroupSample."""
+        """One sample of the posterior: the pixels' parameters, and a list of GroupSample."""
         return self.top_down(self.features(x))
 
     def encode(self, x, temperature=1.0):
-        """A draw of every group from q, (B, side, side, z_dim) each; temperature 0: its mean."""
-        return [d.z for d in self.top_down(self.features(x), temperature=temperature)[1]]
+        """A sample of every group of q, (B, side, side, z_dim) each; temperature 0: its mean."""
+        _, samples = self.top_down(self.features(x), temperature=temperature)
+        return [sample.z for sample in samples]
 
     def nll(self, x, parameters):
         """-log p(x|z), (B,), nats."""
@@ -197,43 +196,45 @@ class HVAE(nn.Module):
         return parameters.sigmoid()
 
     def binarised(self, x):
-        """Colours as they are; binary pixels drawn anew from grey ones, 0 and 1 stay."""
+        """Colours as they are; binary pixels sampled anew from grey ones, 0 and 1 stay."""
         return x if self.n_mixtures else torch.bernoulli(x)
 
 
 def loss(model, x, free=0.0):
     """-ELBO in nats per image, plus what each group's KL lacks of `free` nats (free bits)."""
     x = model.binarised(x)
-    parameters, drawn = model(x)
+    parameters, samples = model(x)
     recon = model.nll(x, parameters).mean()
-    kls = torch.stack([kl(group).mean() for group in drawn])
-    lacking = (free - kls).clamp(min=0).sum()
-    return {"loss": recon + kls.sum() + lacking, "recon": recon, "kl": kls.sum(), "free": lacking}
+    kls = torch.stack([kl(sample).mean() for sample in samples])
+    shortfall = (free - kls).clamp(min=0).sum()
+    loss = recon + kls.sum() + shortfall
+    return {"loss": loss, "recon": recon, "kl": kls.sum(), "free": shortfall}
 
 
-def kl(group):
-    """KL(q || p) of one group, (B,), nats."""
-    return gaussian.kl(group.mu, group.logvar, group.mu_p, group.logvar_p)
+def kl(sample):
+    """KL(q || p) of one group, (B,), nats; sample: a GroupSample."""
+    return gaussian.kl(sample.mu, sample.logvar, sample.mu_p, sample.logvar_p)
 
 
-def terms(model, x):
-    """-log p(x|z) and the KL of every group with one draw, (B, 1 + groups), nats."""
-    parameters, drawn = model(x)
-    return torch.stack([model.nll(x, parameters), *(kl(group) for group in drawn)], 1)
+def nll_and_kls(model, x):
+    """-log p(x|z) and the KL of every group with one sample of z, (B, 1 + groups), nats."""
+    parameters, samples = model(x)
+    return torch.stack([model.nll(x, parameters), *(kl(sample) for sample in samples)], 1)
 
 
 @torch.no_grad()
 def held_out(model, x):
-    """Of uint8 pictures, the same draws every time: -ELBO in nats per image and in bits per
+    """Of uint8 pictures, the same noise every time: -ELBO in nats per image and in bits per
     dimension, and the KL on each scale."""
     with torch.random.fork_rng([x.device] if x.is_cuda else []):
         torch.manual_seed(0)
-        mean = in_batches(partial(terms, model), x).mean(0).tolist()
-    found = {"test nats": sum(mean), "test bits": logistic_mixture.bits(sum(mean), model.shape)}
+        nll, *kls = in_batches(partial(nll_and_kls, model), x).mean(0).tolist()
+    nats = sum([nll, *kls])
+    means = {"test nats": nats, "test bits": logistic_mixture.bits(nats, model.shape)}
     for i, side in enumerate(model.sides):
-        here = [k for k, level in zip(mean[1:], model.scale_of_group, strict=True) if level == i]
-        found[f"test kl {side}x{side}"] = sum(here)
-    return found
+        of_scale = [k for k, scale in zip(kls, model.scale_of_group, strict=True) if scale == i]
+        means[f"test kl {side}x{side}"] = sum(of_scale)
+    return means
 
 
 def recipe(
@@ -261,4 +262,5 @@ def recipe(
     schedule = warmed(optimizer, warm, anneal * len(batches))
     guard = GradientGuard(optimizer).to(x.device)
     objective = partial(loss, free=free)
-    return LossStep(model, objective, optimizer, ema, 0.0, schedule, guard, bf16), batches
+    step = LossStep(model, objective, optimizer, ema, schedule=schedule, guard=guard, bf16=bf16)
+    return step, batches

@@ -1,7 +1,7 @@
 """InfoGAN: codes that nobody labelled.   Chen et al., 2016.
 
-Part of the generator's input is a code c, one-hot, drawn at random. Both players gain one term: the
-cross-entropy with which the discriminator reads c off the *drawn* picture. It bounds the
+Part of the generator's input is a code c, one-hot, chosen at random. Both players gain one term:
+the cross-entropy with which the discriminator reads c off the *generated* picture. It bounds the
 information that the picture holds on its code: I(c; G(z, c)) >= H(c) - cross-entropy (equations 4
 and 5). The discriminator learns it with its whole trunk; a reading head on a trunk that never
 learns to read tells nothing.
@@ -21,9 +21,9 @@ from course_lib.models import gan
 from course_lib.training import adversarial
 
 
-def read(opinion, c):
+def read(output, c):
     """Cross-entropy of the code c (B, K) one-hot as the discriminator reads it, nats."""
-    return F.cross_entropy(opinion.guess, c.argmax(1))
+    return F.cross_entropy(output.c_logits, c.argmax(1))
 
 
 def bound(cross_entropy, n_codes):
@@ -32,13 +32,13 @@ def bound(cross_entropy, n_codes):
 
 
 def discriminator_loss(real, fake, c, weight=1.0):
-    """gan.hinge, and reading the code off drawn pictures."""
+    """gan.hinge, and reading the code off generated pictures."""
     terms, extra = gan.hinge(real, fake, c), weight * read(fake, c)
     return terms | {"loss": terms["loss"] + extra, "read code": extra}
 
 
 def generator_loss(fake, c, weight=1.0):
-    """gan.hinge_generator, and drawing so that the code can be read."""
+    """gan.hinge_generator, and generating so that the code can be read."""
     terms, extra = gan.hinge_generator(fake, c), weight * read(fake, c)
     return terms | {"loss": terms["loss"] + extra, "show code": extra}
 
@@ -54,13 +54,13 @@ class Embedded(gan.Generator):
         super().__init__(z_dim, embedding, width, side, channels)
         self.embedding = nn.Linear(n_codes, embedding, bias=False)
         if unit_length:
-            parametrize.register_parametrization(self.embedding, "weight", OfLengthOne())
+            parametrize.register_parametrization(self.embedding, "weight", UnitColumns())
 
     def forward(self, z, c):
         return super().forward(z, self.embedding(c))
 
 
-class OfLengthOne(nn.Module):
+class UnitColumns(nn.Module):
     """A parametrisation: every column of a weight (n, K) is as long as a one-hot vector."""
 
     def forward(self, weight):
@@ -69,8 +69,11 @@ class OfLengthOne(nn.Module):
 
 @torch.no_grad()
 def noise_share(model, n_codes, n_noise=64):
-    """Share of the drawn pictures' variance that is left when the code is fixed, in [0, 1]: near 0
-    the noise is ignored, near 1 the code. Needs a generator with z_dim; codes equally likely."""
+    """Share of the generated pictures' variance that is left when the code is fixed, in [0, 1].
+
+    Near 0 the noise is ignored, near 1 the code. Needs a generator with z_dim; codes are equally
+    likely.
+    """
     device = next(model.parameters()).device
     z = torch.randn(n_noise, model.z_dim, device=device)
     x = torch.stack([model(z, c.expand(n_noise, -1)) for c in torch.eye(n_codes, device=device)])
@@ -106,17 +109,20 @@ def recipe(
     shifted."""
     channels, side = x.shape[1:3]
     if embedding:
-        size = z_dim, n_codes, embedding, width, side, channels
-        generator = Embedded(*size, unit_length).to(x.device)
+        generator = Embedded(z_dim, n_codes, embedding, width, side, channels, unit_length)
     else:
-        generator = gan.Generator(z_dim, n_codes, width, side, channels).to(x.device)
+        generator = gan.Generator(z_dim, n_codes, width, side, channels)
+    generator = generator.to(x.device)
     discriminator = gan.Discriminator(n_codes, width, side, channels).to(x.device)
+    opt_g, opt_d = adversarial.two_rates(generator, discriminator, lr_g, lr_d)
     batches = Batches(x, size=batch, seed=seed)
     step = adversarial.AdversarialStep(
         generator,
         discriminator,
-        (partial(discriminator_loss, weight=weight), partial(generator_loss, weight=weight)),
-        *adversarial.two_rates(generator, discriminator, lr_g, lr_d),
+        partial(discriminator_loss, weight=weight),
+        partial(generator_loss, weight=weight),
+        opt_g,
+        opt_d,
         batches,
         epochs,
         condition=partial(random_codes, n_codes=n_codes),

@@ -67,8 +67,8 @@ def fill(model, x, mask):
 
 
 def loss(model, x):
-    """-ELBO of the missing pixels; what is given, one to three quadrants, is drawn anew."""
-    x, mask = torch.bernoulli(x), _some_quadrants(len(x), x.device)
+    """-ELBO of the missing pixels; one to three quadrants, chosen at random, are given."""
+    x, mask = torch.bernoulli(x), _random_masks(len(x), x.device)
     c = condition(x, mask)
     mu, logvar = model.encode(x, c)
     recon = -model.log_px(x, gaussian.sample(mu, logvar), c).mean()
@@ -82,17 +82,17 @@ def guess_nll(model, x, c):
 
 
 def guess_loss(model, x):
-    """The baseline's mean over pictures and masks drawn as in loss."""
-    x, mask = torch.bernoulli(x), _some_quadrants(len(x), x.device)
+    """The baseline's mean over pictures, and over masks chosen as in `loss`."""
+    x, mask = torch.bernoulli(x), _random_masks(len(x), x.device)
     return {"loss": guess_nll(model, x, condition(x, mask)).mean()}
 
 
-def _some_quadrants(n, device):
+def _random_masks(n, device):
     """n masks (n, 1, 28, 28), each one of the fourteen ways to give one to three quadrants."""
-    way = torch.randint(1, 15, (n, 1), device=device)
-    given = (way >> torch.arange(4, device=device)) & 1
-    half = torch.ones(SIDE // 2, SIDE // 2, device=device)
-    return torch.kron(given.view(n, 2, 2).float(), half)[:, None]
+    number = torch.randint(1, 15, (n, 1), device=device)  # its four bits are the four quadrants
+    given = (number >> torch.arange(4, device=device)) & 1
+    quadrant = torch.ones(SIDE // 2, SIDE // 2, device=device)
+    return torch.kron(given.view(n, 2, 2).float(), quadrant)[:, None]
 
 
 def recipe(x, epochs=30, z_dim=32, width=512, lr=2e-3, batch=128, ema=0.999, seed=0):

@@ -9,18 +9,24 @@ from torch import nn
 def fc_decoder(in_dim, hidden, shape):
     """(B, in_dim) -> logits (B, *shape)."""
     return nn.Sequential(
-        nn.Linear(in_dim, hidden), nn.BatchNorm1d(hidden), nn.ReLU(),
+        nn.Linear(in_dim, hidden),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
         nn.Linear(hidden, shape[0] * shape[1] * shape[2]),
         nn.Unflatten(1, shape),
-    )  # fmt: skip
+    )
 
 
 def hidden(in_dim, width):
     """Two hidden layers with batch norm, (B, in_dim) -> (B, width), to be put into a Sequential."""
     return (
-        nn.Linear(in_dim, width), nn.BatchNorm1d(width), nn.SiLU(),
-        nn.Linear(width, width), nn.BatchNorm1d(width), nn.SiLU(),
-    )  # fmt: skip
+        nn.Linear(in_dim, width),
+        nn.BatchNorm1d(width),
+        nn.SiLU(),
+        nn.Linear(width, width),
+        nn.BatchNorm1d(width),
+        nn.SiLU(),
+    )
 
 
 def mlp(in_dim, width, out_dim):
@@ -76,13 +82,18 @@ def bottleneck(n_in, inner, n_out, kernel, gain=1.0):
     last = nn.Linear(inner, n_out)
     nn.init.zeros_(last.bias)
     last.weight.data *= gain
-    wide = nn.Linear(inner, inner)
+    middle = nn.Linear(inner, inner)
     if kernel > 1:
-        wide = ChannelsLast(nn.Conv2d(inner, inner, kernel, padding=kernel // 2))
+        middle = ChannelsLast(nn.Conv2d(inner, inner, kernel, padding=kernel // 2))
     return nn.Sequential(
         nn.LayerNorm(n_in, elementwise_affine=False),
-        nn.SiLU(), nn.Linear(n_in, inner), nn.SiLU(), wide, nn.SiLU(), last,
-    )  # fmt: skip
+        nn.SiLU(),
+        nn.Linear(n_in, inner),
+        nn.SiLU(),
+        middle,
+        nn.SiLU(),
+        last,
+    )
 
 
 class Residual(nn.Module):

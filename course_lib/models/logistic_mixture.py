@@ -25,7 +25,7 @@ def nll(x, parameters, n_mixtures):
     """
     weight, mean, log_scale, coefficient = _split(parameters, x.shape[1], n_mixtures)
     x = (2 * x - 1)[:, None].expand_as(mean)
-    mean = _coloured(mean, coefficient, x)
+    mean = _conditional_means(mean, coefficient, x)
     log_mass = log_interval(x, mean, log_scale).sum(2)  # channels of one component belong together
     return -(log_mass + weight.log_softmax(1)).logsumexp(1).flatten(1).sum(1)
 
@@ -43,8 +43,8 @@ def mean(parameters, n_mixtures, channels):
         red, green, blue = mean.unbind(2)
         green = green + a * red
         mean = torch.stack([red, green, blue + b * red + c * green], 2)
-    mixed = (weight.softmax(1)[:, :, None] * mean).sum(1)
-    return (mixed.clamp(-1, 1) + 1) / 2
+    mixture_mean = (weight.softmax(1)[:, :, None] * mean).sum(1)
+    return (mixture_mean.clamp(-1, 1) + 1) / 2
 
 
 def log_interval(x, mean, log_scale):
@@ -63,10 +63,10 @@ def log_interval(x, mean, log_scale):
 
 
 def sample(parameters, n_mixtures, channels, temperature=1.0):
-    """A draw, (B, C, H, W), values k / 255 in [0, 1]; temperature scales the logistics' widths."""
+    """A sample (B, C, H, W), values k / 255 in [0, 1]; temperature scales the logistics' widths."""
     weight, mean, log_scale, coefficient = _split(parameters, channels, n_mixtures)
-    chosen = torch.distributions.Categorical(logits=weight.movedim(1, -1)).sample()
-    index = chosen[:, None, None].expand(-1, 1, channels, -1, -1)
+    component = torch.distributions.Categorical(logits=weight.movedim(1, -1)).sample()
+    index = component[:, None, None].expand(-1, 1, channels, -1, -1)
     mean, log_scale = (t.gather(1, index)[:, 0] for t in (mean, log_scale))
     u = torch.rand_like(mean).clamp(1e-5, 1 - 1e-5)
     noise = temperature * log_scale.exp() * (u.log() - (-u).log1p())
@@ -91,14 +91,14 @@ def _split(parameters, channels, k):
     return weight, mean, log_scale, None if coefficient is None else coefficient.tanh()
 
 
-def _coloured(mean, coefficient, x):
+def _conditional_means(mean, coefficient, x):
     """The means of green and blue, moved by the channels before them."""
     if coefficient is None:
         return mean
     a, b, c = coefficient.unbind(2)
     red, green, _ = x.unbind(2)
-    moved = [mean[:, :, 0], mean[:, :, 1] + a * red, mean[:, :, 2] + b * red + c * green]
-    return torch.stack(moved, 2)
+    means = [mean[:, :, 0], mean[:, :, 1] + a * red, mean[:, :, 2] + b * red + c * green]
+    return torch.stack(means, 2)
 
 
 def _on_grid(x):

@@ -19,8 +19,10 @@ HEADS = ("style_mu", "style_logvar", "class_mu", "class_logvar")
 
 
 class MLVAE(nn.Module):
-    """The source's net: 784-500-(10, 10, 10, 10), (10+10)-500-784, tanh, weights from N(0,
-    0.05)."""
+    """The source's net, 784-500-(10, 10, 10, 10) and (10+10)-500-784, with tanh.
+
+    Weights begin at samples of N(0, 0.05^2), biases at 0.
+    """
 
     def __init__(self, style_dim=10, class_dim=10, hidden=500, shape=(1, 28, 28), n_groups=10):
         super().__init__()
@@ -32,9 +34,11 @@ class MLVAE(nn.Module):
             {name: nn.Linear(hidden, size) for name, size in zip(HEADS, sizes, strict=True)}
         )
         self.decoder = nn.Sequential(
-            nn.Linear(style_dim + class_dim, hidden), nn.Tanh(),
-            nn.Linear(hidden, n_pixels), nn.Unflatten(1, shape),
-        )  # fmt: skip
+            nn.Linear(style_dim + class_dim, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, n_pixels),
+            nn.Unflatten(1, shape),
+        )
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=0.05)
@@ -63,12 +67,12 @@ def check_groups(group, n, n_groups):
     """ValueError where a picture has no group, or one that is not in 0..n_groups-1."""
     if group.shape != (n,):
         raise ValueError(f"{n} pictures and group labels of shape {tuple(group.shape)}: one each")
-    bad = ((group < 0) | (group >= n_groups)).nonzero()
-    if len(bad):
-        i = int(bad[0])
+    invalid = ((group < 0) | (group >= n_groups)).nonzero()
+    if len(invalid):
+        i = int(invalid[0])
         raise ValueError(
             f"picture {i} has group {int(group[i])}; groups are 0 to {n_groups - 1}, "
-            f"and every picture needs one ({len(bad)} have none)"
+            f"and every picture needs one ({len(invalid)} have none)"
         )
 
 
@@ -78,15 +82,15 @@ def loss(model, x, group, sigma=0.5**0.5):
 
     Gradients reach the class heads through the evidence; its KL counts once a group.
     """
-    style, member = model.encode(x)
-    evidence = gaussian.product(*member, group, model.n_groups)
+    style, class_posterior = model.encode(x)
+    evidence = gaussian.product(*class_posterior, group, model.n_groups)
     x_hat = model.decode(gaussian.sample(*style), gaussian.sample(*evidence)[group])
     class_kl = gaussian.kl(*evidence).sum() / len(x)  # an absent group is N(0, I) and costs 0
-    parts = terms(x, x_hat, style, class_kl, sigma)
-    return {"loss": sum(parts.values()), **parts}
+    terms = loss_terms(x, x_hat, style, class_kl, sigma)
+    return {"loss": sum(terms.values()), **terms}
 
 
-def terms(x, x_hat, style, class_kl, sigma):
+def loss_terms(x, x_hat, style, class_kl, sigma):
     """The named terms of every loss here, each a mean over pictures, in nats."""
     recon = (gaussian.squared_error(x, x_hat) / (2 * sigma**2)).mean()
     return {"recon": recon, "style_kl": gaussian.kl(*style).mean(), "class_kl": class_kl}
@@ -95,27 +99,27 @@ def terms(x, x_hat, style, class_kl, sigma):
 def source_loss(model, x, group, std=0.1, sigma=0.5**0.5, detached=True):
     """The source's training, kept for the audit alone: the evidence is cut off from the encoder
     (`detached`), its noise is `std` instead of 1, its KL counts once a picture."""
-    style, member = model.encode(x)
+    style, class_posterior = model.encode(x)
     if detached:
-        member = tuple(t.detach() for t in member)
-    mu, logvar = gaussian.product(*member, group, model.n_groups)
+        class_posterior = tuple(t.detach() for t in class_posterior)
+    mu, logvar = gaussian.product(*class_posterior, group, model.n_groups)
     code = gaussian.sample(mu, logvar, std)
     x_hat = model.decode(gaussian.sample(*style), code[group])
-    parts = terms(x, x_hat, style, gaussian.kl(mu, logvar)[group].mean(), sigma)
-    return {"loss": sum(parts.values()), **parts}
+    terms = loss_terms(x, x_hat, style, gaussian.kl(mu, logvar)[group].mean(), sigma)
+    return {"loss": sum(terms.values()), **terms}
 
 
 def recipe(x, group, style_dim=10, class_dim=10, hidden=500, epochs=0, lr=1e-3, batch=256, seed=0):
     """Train the mended model with Adam; with epochs > 0 the rate falls to 0 over them."""
     model = MLVAE(style_dim, class_dim, hidden, tuple(x.shape[1:]), count_groups(x, group))
-    return descend(model.to(x.device), x, group, loss, lr, batch, seed, epochs)
+    return step_and_batches(model.to(x.device), x, group, loss, lr, batch, seed, epochs)
 
 
 def source_recipe(x, group, std=0.1, detached=True, lr=1e-3, batch=256, seed=0):
     """Train as the source does: for the audit."""
     model = MLVAE(shape=tuple(x.shape[1:]), n_groups=count_groups(x, group)).to(x.device)
     objective = partial(source_loss, std=std, detached=detached)
-    return descend(model, x, group, objective, lr, batch, seed)
+    return step_and_batches(model, x, group, objective, lr, batch, seed)
 
 
 def count_groups(x, group):
@@ -125,7 +129,7 @@ def count_groups(x, group):
     return n_groups
 
 
-def descend(model, x, group, objective, lr, batch, seed, epochs=0):
+def step_and_batches(model, x, group, objective, lr, batch, seed, epochs=0):
     """Adam; with epochs > 0 the rate falls to 0 over them along a cosine."""
     batches = Batches(x, group, size=batch, seed=seed)
     if epochs:

@@ -1,4 +1,4 @@
-"""The multi-level VAE pushed further: codes that hold what they should, and nothing else.
+"""The multi-level VAE, extended: codes that hold what they should, and nothing else.
 
 To the mended loss come, each with a weight of its own: reconstruction from the class code of one
 other picture of the group (as Hosoya 2019 and Jha et al. 2018 swap codes), an adversary that reads
@@ -23,16 +23,20 @@ class Deep(mlvae.MLVAE):
         n_pixels = shape[0] * shape[1] * shape[2]
         self.trunk = nn.Sequential(nn.Flatten(), *layers.hidden(n_pixels, hidden))
         self.decoder = nn.Sequential(
-            *layers.hidden(style_dim + class_dim, hidden), nn.Linear(hidden, n_pixels),
+            *layers.hidden(style_dim + class_dim, hidden),
+            nn.Linear(hidden, n_pixels),
             nn.Unflatten(1, shape),
-        )  # fmt: skip
+        )
         self.adversary = nn.Sequential(
-            nn.Linear(style_dim, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(),
+            nn.Linear(style_dim, 256),
+            nn.ReLU(),
+            nn.Linear(256, 256),
+            nn.ReLU(),
             nn.Linear(256, n_groups),
-        )  # fmt: skip
+        )
 
 
-class Reversed(torch.autograd.Function):
+class GradientReversal(torch.autograd.Function):
     """The identity, whose gradient is multiplied by -weight (Ganin & Lempitsky 2015)."""
 
     @staticmethod
@@ -53,19 +57,19 @@ def loss(model, x, group, one_shot=0.5, adversary=3.0, mmd=0.0, sigma=0.5**0.5):
     cross-entropy is a term of the loss, with its gradient turned round on its way into the encoder.
     mmd: weight of the distance between each group's styles and all styles.
     """
-    style, member = model.encode(x)
-    evidence = gaussian.product(*member, group, model.n_groups)
+    style, class_posterior = model.encode(x)
+    evidence = gaussian.product(*class_posterior, group, model.n_groups)
     z, code = gaussian.sample(*style), gaussian.sample(*evidence)[group]
     if one_shot:
         other = partner(group)
-        alone = gaussian.sample(*(t[other] for t in member))
+        other_code = gaussian.sample(*(t[other] for t in class_posterior))
         chosen = torch.rand(len(x), 1, device=x.device) < one_shot
-        code = torch.where(chosen, alone, code)
+        code = torch.where(chosen, other_code, code)
     class_kl = gaussian.kl(*evidence).sum() / len(x)
-    terms = mlvae.terms(x, model.decode(z, code), style, class_kl, sigma)
+    terms = mlvae.loss_terms(x, model.decode(z, code), style, class_kl, sigma)
     if adversary:
-        guess = model.adversary(Reversed.apply(z, adversary))
-        terms["adversary"] = F.cross_entropy(guess, group)
+        logits = model.adversary(GradientReversal.apply(z, adversary))
+        terms["adversary"] = F.cross_entropy(logits, group)
     if mmd:
         terms["mmd"] = mmd * group_distance(z, group, model.n_groups)
     return {"loss": sum(terms.values()), **terms}
@@ -88,10 +92,10 @@ def group_distance(z, group, n_groups):
     """
     squares = torch.cdist(z, z).square() / z.shape[1]
     kernel = torch.exp(-squares / 2) + torch.exp(-2 * squares)
-    member = F.one_hot(group, n_groups).to(z)
-    share = member / member.sum(0).clamp(min=1)
-    gap = share - 1 / len(z)
-    return ((gap.T @ kernel) * gap.T).sum(1)[member.sum(0) > 0].sum()
+    membership = F.one_hot(group, n_groups).to(z)
+    sizes = membership.sum(0)
+    weights = membership / sizes.clamp(min=1) - 1 / len(z)  # a group's mean less the mean of all
+    return ((weights.T @ kernel) * weights.T).sum(1)[sizes > 0].sum()
 
 
 def recipe(
@@ -109,4 +113,4 @@ def recipe(
     """Train the deep net; the rate falls to 0 over `epochs` along a cosine."""
     model = Deep(hidden=hidden, shape=tuple(x.shape[1:]), n_groups=mlvae.count_groups(x, group))
     objective = partial(loss, one_shot=one_shot, adversary=adversary, mmd=mmd)
-    return mlvae.descend(model.to(x.device), x, group, objective, lr, batch, seed, epochs)
+    return mlvae.step_and_batches(model.to(x.device), x, group, objective, lr, batch, seed, epochs)

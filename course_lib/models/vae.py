@@ -32,7 +32,7 @@ class VAE(nn.Module):
         return self.decoder(z).sigmoid()
 
     def forward(self, x):
-        """One draw: reconstruction, mu, logvar."""
+        """One sample of z: reconstruction, mu, logvar."""
         mu, logvar = self.encode(x)
         return self.decode(gaussian.sample(mu, logvar)), mu, logvar
 
@@ -53,13 +53,13 @@ def loss(model, x, sigma=0.1, beta=1.0):
 
 @torch.no_grad()
 def held_out(model, x):
-    """Both terms on uint8 pictures, one draw of the code each: squared error, and KL in nats."""
+    """Both terms on uint8 pictures, one sample of the code each: squared error, and KL in nats."""
 
-    def terms(p):
-        x_hat, mu, logvar = model(p)
-        return torch.stack([gaussian.squared_error(p, x_hat), gaussian.kl(mu, logvar)], 1)
+    def error_and_kl(x):
+        x_hat, mu, logvar = model(x)
+        return torch.stack([gaussian.squared_error(x, x_hat), gaussian.kl(mu, logvar)], 1)
 
-    error, kl = in_batches(terms, x).mean(0).tolist()
+    error, kl = in_batches(error_and_kl, x).mean(0).tolist()
     return {"test squared error": error, "test kl": kl}
 
 
@@ -72,7 +72,7 @@ def errors(model, x):
 
 @torch.no_grad()
 def negative_elbo(model, x, sigma=0.1):
-    """recon + kl of every image with one draw, (B,), nats, less the same constant as `loss`."""
+    """recon + kl of every image with one sample of z, (B,), nats, less the constant of `loss`."""
     x_hat, mu, logvar = model(x)
     return gaussian.squared_error(x, x_hat) / (2 * sigma**2) + gaussian.kl(mu, logvar)
 

@@ -1,7 +1,7 @@
 """Two players, one step: the discriminator descends on its loss, then the generator on its own.
 
 Goodfellow et al., 2014, Algorithm 1, with one update of the discriminator. What a family decides,
-the two losses and what the drawn pictures should show, comes in as functions: see gan, acgan,
+the two losses and what the generated pictures should show, comes in as functions: see gan, acgan,
 infogan.
 """
 
@@ -15,19 +15,20 @@ from course_lib.training.steps import adam, average_of, update
 class AdversarialStep:
     """One update of the discriminator and one of the generator: a step for loop.fit.
 
-    losses: of the discriminator, (real, fake, c) -> terms; of the generator, (fake, c) -> terms.
-    condition(x, *labels) -> c (B, c_dim): what the generated pictures should show. augment: a
-    random change of real and generated pictures alike before the discriminator sees them (Zhao et
-    al. 2020), or None. r1: weight of ||d score / d x||^2 / 2 on real pictures (Mescheder, Geiger &
-    Nowozin 2018). ema: decay of the average of the generator's weights. traced: names of further
-    terms to trace at every step.
+    discriminator_loss(real, fake, c) -> terms and generator_loss(fake, c) -> terms, where real and
+    fake are gan.DiscriminatorOutput. condition(x, *labels) -> c (B, c_dim): what the generated
+    pictures should show. augment: a random change of real and generated pictures alike before the
+    discriminator sees them (Zhao et al. 2020), or None. r1: weight of ||d score / d x||^2 / 2 on
+    real pictures (Mescheder, Geiger & Nowozin 2018). ema: decay of the average of the generator's
+    weights. traced: names of further terms to trace at every step.
     """
 
     def __init__(
         self,
         generator,
         discriminator,
-        losses,
+        discriminator_loss,
+        generator_loss,
         opt_g,
         opt_d,
         batches,
@@ -41,7 +42,7 @@ class AdversarialStep:
     ):
         self.generator, self.discriminator = generator, discriminator
         self.opt_g, self.opt_d = opt_g, opt_d
-        self.discriminator_loss, self.generator_loss = losses
+        self.discriminator_loss, self.generator_loss = discriminator_loss, generator_loss
         self.condition, self.augment = condition or no_condition, augment or unchanged
         self.r1, self.bf16 = r1, bf16
         n_steps, device = epochs * len(batches), next(generator.parameters()).device
@@ -66,19 +67,17 @@ class AdversarialStep:
         z = torch.randn(len(x), self.generator.z_dim, device=x.device)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             x_fake = self.generator(z, c)
-            discriminator = self._discriminator_terms(
-                self.augment(x), self.augment(x_fake.detach()), c
-            )
-        update(self.opt_d, discriminator["loss"])
+            d_terms = self._discriminator_terms(self.augment(x), self.augment(x_fake.detach()), c)
+        update(self.opt_d, d_terms["loss"])
 
         self.discriminator.requires_grad_(False)  # the generator's step must not move it
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-            generator = self.generator_loss(self.discriminator(self.augment(x_fake)), c)
-        update(self.opt_g, generator["loss"])
+            g_terms = self.generator_loss(self.discriminator(self.augment(x_fake)), c)
+        update(self.opt_g, g_terms["loss"])
         self.discriminator.requires_grad_(True)
 
         self.parts["average"].update_parameters(self.generator)
-        terms = {n: t.detach() for n, t in (discriminator | generator).items() if n != "loss"}
+        terms = {n: t.detach() for n, t in (d_terms | g_terms).items() if n != "loss"}
         self.parts["trace"](terms)
         self.parts["snapshots"](self.best)
         return terms
@@ -100,9 +99,9 @@ class AdversarialStep:
             (slope,) = torch.autograd.grad(real.score.sum(), x, create_graph=True)
             terms["r1"] = self.r1 / 2 * slope.square().flatten(1).sum(1).mean()
             terms["loss"] = terms["loss"] + terms["r1"]
-        right = ((real.score > 0).float().mean() + (fake.score < 0).float().mean()) / 2
+        accuracy = ((real.score > 0).float().mean() + (fake.score < 0).float().mean()) / 2
         return terms | {
-            "accuracy": right,
+            "accuracy": accuracy,
             "real score": real.score.mean(),
             "fake score": fake.score.mean(),
         }
@@ -114,7 +113,7 @@ class AdversarialStep:
 
 
 def no_condition(x, *labels):
-    """c without columns: a GAN draws what it likes."""
+    """c without columns: nothing is asked of the generated pictures."""
     return x.new_zeros(len(x), 0)
 
 

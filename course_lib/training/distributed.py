@@ -27,10 +27,10 @@ from course_lib.training.steps import LossStep
 
 def device_name(device):
     """What a protocol calls the device: 'cpu (2 threads)' or the GPU's own name."""
-    times = f"{world()} x " if world() > 1 else ""
+    count = f"{world()} x " if world() > 1 else ""
     if device.type == "cuda":
-        return times + torch.cuda.get_device_name(device)
-    return f"{times}{device.type} ({torch.get_num_threads()} threads)"
+        return count + torch.cuda.get_device_name(device)
+    return f"{count}{device.type} ({torch.get_num_threads()} threads)"
 
 
 class CannotDistribute(ValueError):
@@ -40,8 +40,8 @@ class CannotDistribute(ValueError):
 def join(alone=False):
     """Take the place that torchrun gave to this process; nothing without torchrun, or the second
     time. alone: without torchrun be the only rank, which streams its data to the GPU just so."""
-    started = dist.is_torchelastic_launched()
-    if dist.is_initialized() or not (started or alone):
+    under_torchrun = dist.is_torchelastic_launched()
+    if dist.is_initialized() or not (under_torchrun or alone):
         return
     backend = "gloo"
     if torch.cuda.is_available():
@@ -52,11 +52,11 @@ def join(alone=False):
             )
         torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl"  # rank 0 can be waited for without a GPU's time limit
-    store, rank, world = _meeting() if started else (dist.HashStore(), 0, 1)
+    store, rank, world = _rendezvous() if under_torchrun else (dist.HashStore(), 0, 1)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world)
 
 
-def _meeting():
+def _rendezvous():
     """(store, rank, world). torchrun's own store outlives a restart: without a prefix a process
     may read the address of one that was killed. Hosts count restarts apart, so several need new
     stores."""
@@ -99,16 +99,17 @@ def on_rank_zero(function):
     """function() is called on rank 0 alone; all ranks get what it returns, or raises."""
     if not dist.is_initialized():
         return function()
-    answer = [None, None]
+    outcome = [None, None]  # the value, or the error
     if rank() == 0:
         try:
-            answer[0] = function()
-        except Exception as error:  # the others would wait for an answer that never comes
-            answer[1] = error
-    dist.broadcast_object_list(answer, src=0)
-    if answer[1] is not None:
-        raise answer[1]
-    return answer[0]
+            outcome[0] = function()
+        except Exception as error:  # the others would wait for a value that never comes
+            outcome[1] = error
+    dist.broadcast_object_list(outcome, src=0)
+    value, error = outcome
+    if error is not None:
+        raise error
+    return value
 
 
 def broadcast(step):
@@ -123,8 +124,8 @@ def broadcast(step):
 def distribute(step, batches):
     """(step, batches) for loop.fit: made for all ranks in here, what they were in one process.
 
-    Raises CannotDistribute on all ranks alike: a step that does not only descend, a batch that
-    cannot be divided, or data that are not the same on every host.
+    Raises CannotDistribute on all ranks alike: a step that is no LossStep, a batch that cannot be
+    divided, or data that are not the same on every host.
     """
     if not dist.is_initialized():
         yield step, batches
@@ -166,7 +167,7 @@ class AveragedTerms:
         self.objective = DistributedDataParallel(Objective(step.model, step.loss))
 
     def __call__(self, *batch):
-        terms = self.step.descend(self.objective, batch)
+        terms = self.step.update_by(self.objective, batch)
         mean = torch.stack([term.float() for term in terms.values()])
         dist.all_reduce(mean)
         return dict(zip(terms, mean / world(), strict=True))
@@ -194,8 +195,8 @@ class Shards:
     def epoch(self, epoch, skip=0):
         """Yield this rank's rows of the epoch's batches, leaving out the first `skip`."""
         for i, batch in enumerate(self.batches.epoch(epoch, skip), epoch * len(self) + skip):
-            name = hashlib.sha256(f"{self.batches.seed} {i} {self.rank}".encode()).digest()
-            torch.manual_seed(int.from_bytes(name[:4]))  # the CPU's generator takes 32 bits
+            digest = hashlib.sha256(f"{self.batches.seed} {i} {self.rank}".encode()).digest()
+            torch.manual_seed(int.from_bytes(digest[:4]))  # the CPU's generator takes 32 bits
             yield batch
 
 
@@ -204,14 +205,14 @@ class Rows:
     read, and brought to its device. A memory-mapped tensor stays on the disk."""
 
     def __init__(self, tensor, rank, world, device):
-        self.tensor, self.mine, self.target = tensor, slice(rank, None, world), device
+        self.tensor, self.rows, self.target = tensor, slice(rank, None, world), device
         self.ndim, self.device = tensor.ndim, tensor.device
 
     def __len__(self):
         return len(self.tensor)
 
     def __getitem__(self, i):
-        rows = self.tensor[i[self.mine]]
+        rows = self.tensor[i[self.rows]]
         if self.target.type == "cuda" and not rows.is_cuda:
             rows = rows.pin_memory()  # or the CPU would wait for the copy
         return rows.to(self.target, non_blocking=True)
@@ -235,11 +236,11 @@ class SharedCheckpoint:
 
 def _same_data(tensors):
     """A host with a set prepared differently is found out by a few rows, before any training."""
-    few = [[list(t.shape), sets.digest(t[:: max(1, len(t) // 16)])] for t in tensors]
-    all_ranks = [None] * world()
-    dist.all_gather_object(all_ranks, few)
-    other = [i for i, found in enumerate(all_ranks) if found != all_ranks[0]]
-    if other:
+    summary = [[list(t.shape), sets.digest(t[:: max(1, len(t) // 16)])] for t in tensors]
+    summaries = [None] * world()
+    dist.all_gather_object(summaries, summary)
+    differing = [rank for rank, other in enumerate(summaries) if other != summaries[0]]
+    if differing:
         raise CannotDistribute(
-            f"the data of ranks {other} are not those of rank 0: prepare them alike"
+            f"the data of ranks {differing} are not those of rank 0: prepare them alike"
         )

@@ -20,13 +20,13 @@ def fit(step, batches, epochs, evaluate=None, checkpoint=None, title="training",
     """Run `step` over `batches` for `epochs`; return the history, a DataFrame with a row an epoch.
 
     A row holds the mean of every term, whatever `evaluate()` returned after the epoch, and seconds.
-    `checkpoint` (see runs.Checkpoint) is asked after each step whether a save is due; a run found
-    there is continued, and ends in the same weights as an unbroken one. Raises Diverged.
+    `checkpoint` (checkpoint.Checkpoint) is asked after each step whether a save is due; a run that
+    it holds is continued, and ends in the same weights as an unbroken one. Raises Diverged.
     """
-    run = _Progress(step, batches, checkpoint)
+    training = _Training(step, batches, checkpoint)
     bar = tqdm(
         total=epochs * len(batches),
-        initial=run.steps,
+        initial=training.steps,
         desc=title,
         unit="step",
         disable=not progress,
@@ -34,14 +34,14 @@ def fit(step, batches, epochs, evaluate=None, checkpoint=None, title="training",
         mininterval=0.5,
     )
     with bar:
-        for epoch in range(run.epoch, epochs):
+        for epoch in range(training.epoch, epochs):
             set_training(step, True)
-            for batch in batches.epoch(epoch, skip=run.index):
-                run.add(step(*batch))
+            for batch in batches.epoch(epoch, skip=training.index):
+                training.add(step(*batch))
                 bar.update()
             set_training(step, False)
-            run.close_epoch(evaluate)
-    return run.history()
+            training.close_epoch(evaluate)
+    return training.history()
 
 
 def set_training(step, mode):
@@ -51,14 +51,14 @@ def set_training(step, mode):
             part.train(mode)
 
 
-class _Progress:
-    """Where a run stands: epoch, batch, sums and history; it can be saved and taken up again."""
+class _Training:
+    """Where a training stands: epoch, batch, sums and history; saved, and taken up again."""
 
     def __init__(self, step, batches, checkpoint):
         self.step, self.batches, self.checkpoint = step, batches, checkpoint
         self.epoch, self.index, self.rows, self.total = 0, 0, [], None
         self.pending, self.names, self.last_good = [], None, "the start"
-        self.begun, self.earlier = time.perf_counter(), 0.0
+        self.start, self.seconds_before = time.perf_counter(), 0.0
         saved = checkpoint.load() if checkpoint else None
         if saved is not None:
             self._restore(saved)
@@ -74,25 +74,31 @@ class _Progress:
         self.index += 1
         bundle = 50 if self.pending[0].is_cuda else 1  # a look at a GPU's number stops the GPU
         if len(self.pending) >= bundle:
-            self._look()
+            self._sum_up()
         if self.checkpoint and self.checkpoint.due():
             self.save()
 
     def close_epoch(self, evaluate):
         """Turn the epoch's sums into a row of the history."""
-        self._look()
+        self._sum_up()
         means = (self.total / self.index).tolist()
-        measured = {name: float(v) for name, v in evaluate().items()} if evaluate else {}
-        row = {"epoch": self.epoch + 1, **dict(zip(self.names, means, strict=True)), **measured}
-        self.rows.append({**row, "seconds": self.earlier + time.perf_counter() - self.begun})
+        terms = dict(zip(self.names, means, strict=True))
+        evaluation = {name: float(v) for name, v in evaluate().items()} if evaluate else {}
+        self.rows.append(
+            {"epoch": self.epoch + 1} | terms | evaluation | {"seconds": self.seconds()}
+        )
         self.epoch, self.index, self.total = self.epoch + 1, 0, None
 
     def history(self):
         return pd.DataFrame(self.rows)
 
+    def seconds(self):
+        """What the training took so far, what it took before it was broken off included."""
+        return self.seconds_before + time.perf_counter() - self.start
+
     def save(self):
         """Save everything that the next step depends on; never a state that is not finite."""
-        self._look()
+        self._sum_up()
         parts = {name: part.state_dict() for name, part in self.step.parts.items()}
         if not all(bool(t.isfinite().all()) for t in _tensors(parts)):
             # Most often the next step's loss is NaN and says so; the last good state stays.
@@ -108,7 +114,7 @@ class _Progress:
                 "names": self.names,
                 "rng": torch.get_rng_state(),
                 "cuda_rng": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-                "seconds": self.earlier + time.perf_counter() - self.begun,
+                "seconds": self.seconds(),
             }
         )
         self.last_good = f"step {self.steps}, kept in {self.checkpoint.path}"
@@ -117,30 +123,31 @@ class _Progress:
         for name, part in self.step.parts.items():
             part.load_state_dict(saved["parts"][name])
         self.epoch, self.index, self.rows = saved["epoch"], saved["index"], saved["rows"]
-        self.total, self.names, self.earlier = saved["total"], saved["names"], saved["seconds"]
+        self.total, self.names = saved["total"], saved["names"]
+        self.seconds_before = saved["seconds"]
         torch.set_rng_state(saved["rng"])
         if saved["cuda_rng"] is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(saved["cuda_rng"])
         self.last_good = f"step {self.steps}, kept in {self.checkpoint.path}"
 
-    def _look(self):
+    def _sum_up(self):
         """Check the bundle for NaN and add it to the epoch's sums, in float64 on the CPU."""
         if not self.pending:
             return
         bundle = torch.stack(self.pending).cpu().double()
         if not bool(bundle.isfinite().all()):
-            self._stop(bundle)
+            self._raise_diverged(bundle)
         self.total = bundle.sum(0) if self.total is None else self.total + bundle.sum(0)
         self.pending = []
 
-    def _stop(self, bundle):
+    def _raise_diverged(self, bundle):
         row, column = (~bundle.isfinite()).nonzero()[0].tolist()
         # "loss" is the sum of the others: name the term that went first.
-        bad = [n for n, v in zip(self.names, bundle[row], strict=True) if not v.isfinite()]
-        name = next((n for n in bad if n != "loss"), self.names[column])
-        at = self.steps - len(self.pending) + row + 1
+        broken = [n for n, v in zip(self.names, bundle[row], strict=True) if not v.isfinite()]
+        name = next((n for n in broken if n != "loss"), self.names[column])
+        step = self.steps - len(self.pending) + row + 1
         raise Diverged(
-            f"training stopped at step {at} (epoch {self.epoch + 1}): the term '{name}' is "
+            f"training stopped at step {step} (epoch {self.epoch + 1}): the term '{name}' is "
             f"{bundle[row, self.names.index(name)].item()}. Last good state: {self.last_good}. "
             "Lower the learning rate, or clip the gradient, and run again."
         )

@@ -33,30 +33,31 @@ class Trace(nn.Module):
 class SampleSnapshots(nn.Module):
     """Pictures from the same z and c at n_frames moments of a training, uint8, kept and resumed.
 
-    frames: (n_frames, n, C, H, W), evenly spaced, the last one after the last step.
+    pictures (n, C, H, W) gives the frames their shape. frames: (n_frames, n, C, H, W), evenly
+    spaced, the last one after the last step.
     """
 
-    def __init__(self, n_steps, z, c, like, n_frames=8):
+    def __init__(self, n_steps, z, c, pictures, n_frames=8):
         super().__init__()
         self.n_steps = n_steps
         self.register_buffer("z", z)
         self.register_buffer("c", c)
         n_frames = min(n_frames, n_steps)
-        self.register_buffer("frames", torch.zeros(n_frames, *like.shape).to(like))
+        self.register_buffer("frames", torch.zeros(n_frames, *pictures.shape).to(pictures))
         self.register_buffer("n", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
     def forward(self, generator):
-        """Count one more step, and draw where a frame is due."""
+        """Count one more step, and generate the pictures where a frame is due."""
         frame = int(self.n) * len(self.frames) // self.n_steps
         self.n += 1
         if int(self.n) * len(self.frames) // self.n_steps > frame:
-            mode = generator.training
-            drawn = generator.eval()(self.z, self.c)
-            self.frames[frame] = (drawn * 255).round().byte()
-            generator.train(mode)
+            was_training = generator.training
+            generated = generator.eval()(self.z, self.c)
+            self.frames[frame] = (generated * 255).round().byte()
+            generator.train(was_training)
 
     def steps(self):
-        """After how many steps each frame was drawn."""
+        """After how many steps each frame was generated."""
         n = len(self.frames)
         return [-(-(i + 1) * self.n_steps // n) for i in range(n)]

@@ -8,7 +8,7 @@ from torch.optim.swa_utils import AveragedModel
 
 
 class LossStep:
-    """One model, one loss, one optimiser: the step of every family that only descends.
+    """One model, one loss, one optimiser: the step of every family but the GANs.
 
     loss(model, *batch) returns a dict of scalars with the key "loss". `ema` > 0 keeps an average of
     the weights with that decay; `clip` > 0 bounds the gradient's norm; `schedule` is a torch
@@ -31,10 +31,10 @@ class LossStep:
 
     def __call__(self, *batch):
         """One update on one batch; the loss's terms before it, detached."""
-        return self.descend(lambda *batch: self.loss(self.model, *batch), batch)
+        return self.update_by(lambda *batch: self.loss(self.model, *batch), batch)
 
-    def descend(self, objective, batch):
-        """One update by objective(*batch), the loss as whoever spreads it over processes wraps it;
+    def update_by(self, objective, batch):
+        """One update by objective(*batch): the loss, as several processes wrap it (distributed.py);
         the terms before it, detached."""
         with torch.autocast(batch[0].device.type, torch.bfloat16, enabled=self.bf16):
             terms = objective(*batch)
@@ -73,9 +73,9 @@ def average_of(model, decay):
         if not averaged[0].is_floating_point():  # batch norm's count of steps
             torch._foreach_copy_(averaged, current)
             return
-        keep = ((1 + t) / (10 + t)).clamp(max=decay)  # stays on the device: no step waits for it
-        torch._foreach_mul_(averaged, keep)
-        torch._foreach_add_(averaged, torch._foreach_mul(current, 1 - keep))
+        own = ((1 + t) / (10 + t)).clamp(max=decay)  # stays on the device: no step waits for it
+        torch._foreach_mul_(averaged, own)
+        torch._foreach_add_(averaged, torch._foreach_mul(current, 1 - own))
 
     return AveragedModel(model, multi_avg_fn=mix, use_buffers=True)
 
@@ -88,16 +88,16 @@ def adam(model, lr, betas=(0.9, 0.999)):
 class GradientGuard(torch.nn.Module):
     """Watches the gradients of an optimiser, before each of its steps, without a look from the CPU.
 
-    A gradient whose norm exceeds `clip` times the usual is shortened to that; one beyond `skip`
-    times, or that is no number, is left out, and counted in `skipped` (Child 2021, section 3.1,
-    with limits relative to a running mean, so that they hold for any data). The optimiser must be
-    a fused one.
+    A gradient whose norm exceeds `clip` times `mean_norm`, the running mean, is shortened to that;
+    one beyond `skip` times, or that is no number, is left out, and counted in `skipped` (Child
+    2021, section 3.1, with limits relative to the mean, so that they hold for any data). The
+    optimiser must be a fused one.
     """
 
     def __init__(self, optimizer, clip=2.0, skip=10.0, decay=0.9):
         super().__init__()
         self.clip, self.skip, self.decay = clip, skip, decay
-        self.register_buffer("usual", torch.tensor(0.0))
+        self.register_buffer("mean_norm", torch.tensor(0.0))
         self.register_buffer("skipped", torch.tensor(0.0))
         optimizer.grad_scale = None
         optimizer.register_step_pre_hook(self.watch)
@@ -106,14 +106,14 @@ class GradientGuard(torch.nn.Module):
     def watch(self, optimizer, args, kwargs):
         weights = [p for group in optimizer.param_groups for p in group["params"]]
         norm = torch.nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
-        usual = torch.where(self.usual > 0, self.usual, norm)
-        bad = ~(norm.isfinite() & (norm <= self.skip * usual))
-        torch.nn.utils.clip_grads_with_norm_(weights, self.clip * usual, norm)
-        optimizer.found_inf = bad.float()  # a fused optimiser leaves such a step out
-        self.skipped += bad
-        # One left out counts too, shortened: should norms stay high, they become the usual ones.
-        seen = self.decay * usual + (1 - self.decay) * torch.minimum(norm, self.clip * usual)
-        self.usual.copy_(torch.where(norm.isfinite(), seen, self.usual))
+        mean = torch.where(self.mean_norm > 0, self.mean_norm, norm)
+        skipped = ~(norm.isfinite() & (norm <= self.skip * mean))
+        torch.nn.utils.clip_grads_with_norm_(weights, self.clip * mean, norm)
+        optimizer.found_inf = skipped.float()  # a fused optimiser leaves such a step out
+        self.skipped += skipped
+        # One left out counts too, shortened: should norms stay high, the mean rises to them.
+        new_mean = self.decay * mean + (1 - self.decay) * torch.minimum(norm, self.clip * mean)
+        self.mean_norm.copy_(torch.where(norm.isfinite(), new_mean, self.mean_norm))
 
 
 def annealed(model, loss, lr, n_steps, ema=0.0):
@@ -127,8 +127,8 @@ def warmed(optimizer, warm, total=0):
     """A schedule: the rate rises over `warm` steps, and where total > 0 it falls to 0 over `total`
     along a cosine."""
 
-    def share(step):
-        falling = 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))) if total else 1.0
-        return min(1.0, (step + 1) / max(warm, 1)) * falling
+    def factor(step):
+        cosine = 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0))) if total else 1.0
+        return min(1.0, (step + 1) / max(warm, 1)) * cosine
 
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -61,7 +61,7 @@ def test_the_mended_training_passes(steps):
     assert found.usage > 5 and found.class_kl > 5
 
 
-def test_the_seeds_training_is_flagged_by_name(steps):
+def test_the_sources_training_is_flagged_by_name(steps):
     found = examined(steps["the source's"])
     assert found.gradients["class_mu"] == found.gradients["class_logvar"] == 0.0
     assert found.gradients["style_mu"] > 0 and found.gradients["style_logvar"] > 0

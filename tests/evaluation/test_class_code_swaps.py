@@ -60,7 +60,7 @@ def test_swaps_of_a_judge_that_always_says_the_same():
     assert class_code.swaps(Painter("class"), always, styles, evidence, 1) == (2 / 8, 4 / 8, 8)
 
 
-def test_swaps_draw_by_their_seed_alone():
+def test_swaps_choose_evidence_by_their_seed_alone():
     model, x = net(), (255 * torch.rand(30, 1, 6, 6)).byte()
     y = torch.arange(30) % 3
     seen = []
@@ -81,15 +81,16 @@ def test_swaps_refuse_a_picture_without_a_label():
 
 
 @pytest.mark.parametrize("n_evidence", [1, 4])
-def test_one_code_each_is_a_loop_over_products(n_evidence):
-    member = torch.randn(6, 4, dtype=torch.float64)
-    found = class_code.one_code_each(member, 5, n_evidence, torch.Generator().manual_seed(2))
-    chosen = torch.randint(6, (5 * n_evidence,), generator=torch.Generator().manual_seed(2))
+def test_sampled_class_codes_are_a_loop_over_products(n_evidence):
+    posterior = torch.randn(6, 4, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(2)
+    codes = class_code.sample_class_codes(posterior, 5, n_evidence, generator)
+    chosen = torch.randint(6, (5 * n_evidence,), generator=generator.manual_seed(2))
     for i, rows in enumerate(chosen.view(5, n_evidence)):
-        mu, logvar = member[rows, :2], member[rows, 2:]
+        mu, logvar = posterior[rows, :2], posterior[rows, 2:]
         precision = (-logvar).exp()
-        torch.testing.assert_close(found[i], (mu * precision).sum(0) / precision.sum(0))
-    assert found.shape == (5, 2)
+        torch.testing.assert_close(codes[i], (mu * precision).sum(0) / precision.sum(0))
+    assert codes.shape == (5, 2)
 
 
 # ---- the source's classifiers ----------------------------------------------------------------
@@ -97,37 +98,37 @@ def test_one_code_each_is_a_loop_over_products(n_evidence):
 
 def test_codes_are_the_four_heads():
     model, x = net(), (255 * torch.rand(7, 1, 6, 6)).byte()
-    found = source_probes.codes(model, x)
-    style, member = model.encode(data.pixels(x))
-    assert tuple(found) == mlvae.HEADS
-    for name, expected in zip(mlvae.HEADS, (*style, *member), strict=True):
-        torch.testing.assert_close(found[name], expected)
+    codes = source_probes.codes(model, x)
+    style, class_posterior = model.encode(data.pixels(x))
+    assert tuple(codes) == mlvae.HEADS
+    for name, expected in zip(mlvae.HEADS, (*style, *class_posterior), strict=True):
+        torch.testing.assert_close(codes[name], expected)
 
 
 Y = torch.tensor([4, 1, 4, 4, 1, 9])
 
 
-def test_draw_with_evidence_pools_by_label_with_one_noise_a_label():
+def test_codes_with_evidence_are_pooled_by_label_with_one_noise_a_label():
     mu, logvar = torch.randn(6, 3), torch.randn(6, 3)
     torch.manual_seed(7)
-    found = source_probes.draw(mu, logvar, Y, evidence=True, std=0.3, n_groups=int(Y.max()) + 1)
+    codes = source_probes.sample_codes(mu, logvar, Y, evidence=True, std=0.3, n_groups=10)
     torch.manual_seed(7)
     noise = torch.randn(10, 3)
     for label in (1, 4, 9):
         precision = (-logvar[label == Y]).exp()
         mean = (mu[label == Y] * precision).sum(0) / precision.sum(0)
         expected = mean + 0.3 * precision.sum(0).rsqrt() * noise[label]
-        torch.testing.assert_close(found[label == Y], expected.expand((label == Y).sum(), 3))
+        torch.testing.assert_close(codes[label == Y], expected.expand((label == Y).sum(), 3))
 
 
-def test_draw_without_evidence_is_a_draw_a_picture_at_std_one():
+def test_codes_without_evidence_are_a_sample_a_picture_at_std_one():
     mu, logvar = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.5, -1.0]])
     y = torch.zeros(100_000).long()
-    found = source_probes.draw(
+    codes = source_probes.sample_codes(
         mu.expand(100_000, 2), logvar.expand(100_000, 2), y, False, std=0.01, n_groups=4
     )
-    torch.testing.assert_close(found.mean(0), mu[0], atol=0.02, rtol=0)
-    torch.testing.assert_close(found.var(0).log(), logvar[0], atol=0.03, rtol=0)
+    torch.testing.assert_close(codes.mean(0), mu[0], atol=0.02, rtol=0)
+    torch.testing.assert_close(codes.var(0).log(), logvar[0], atol=0.03, rtol=0)
 
 
 def clouds(n=400, classes=4):
@@ -137,7 +138,7 @@ def clouds(n=400, classes=4):
     return mu, torch.full((n, classes), -1.0), y
 
 
-def test_labels_leak_into_the_seeds_score():
+def test_labels_leak_into_the_sources_score():
     """What 99.71 % is worth: with pooled labels hard codes look easy, and the honest probe says."""
     mu, logvar, y = clouds()
     step, batches = source_probes.classifier_recipe(mu, logvar, y, evidence=True, std=0.1, lr=2e-3)
@@ -151,7 +152,7 @@ def test_labels_leak_into_the_seeds_score():
     assert honest == pytest.approx(sum(hits) / 400)
 
 
-def test_seed_accuracy_leaves_classifier_and_random_state_alone():
+def test_source_accuracy_leaves_classifier_and_random_state_alone():
     mu, logvar, y = clouds()
     step, _ = source_probes.classifier_recipe(mu, logvar, y)
     model = step.model.eval()
@@ -187,7 +188,7 @@ def test_the_classifier_is_that_of_the_seed_and_learns(evidence):
     torch.manual_seed(3)
     found = step.loss(step.model, mu, logvar, y)["loss"]
     torch.manual_seed(3)
-    log_p = step.model(source_probes.draw(mu, logvar, y, evidence, 0.5, 10)).log_softmax(1)
+    log_p = step.model(source_probes.sample_codes(mu, logvar, y, evidence, 0.5, 10)).log_softmax(1)
     torch.testing.assert_close(found, -log_p[torch.arange(400), y].mean())
     history = loop.fit(step, batches, 30, progress=False)
     assert history.loss.iloc[-1] < 0.9 * history.loss.iloc[0]

@@ -72,7 +72,7 @@ def test_the_alarm_names_the_epoch(values, epoch):
     history = pd.DataFrame({"epoch": range(1, len(values) + 1), "diversity": values})
     assert coverage.collapsed(history) == epoch
     words = f"collapsed from epoch {epoch} on" if epoch else "alive"
-    assert coverage.state(history) == ("never diverse" if max(values) < 0.3 else words)
+    assert coverage.collapse_in_words(history) == ("never diverse" if max(values) < 0.3 else words)
 
 
 def test_bins_are_those_of_the_real_pictures():
@@ -99,7 +99,7 @@ def test_information_is_that_of_scikit_learn(seed):
     np.testing.assert_allclose(information(codes, attributes), expected, atol=1e-9)
 
 
-def test_a_meaning_is_told_from_chance():
+def test_a_meaning_differs_from_chance():
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 7, 600)
     told, free = codes == 3, rng.random(600) < 0.5

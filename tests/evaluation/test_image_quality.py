@@ -165,7 +165,7 @@ def test_the_manifold_reaches_to_the_kth_neighbour():
     real, fake = torch.tensor([[0.0], [1.0], [3.0], [6.0]]), torch.tensor([[-1.5], [7.5], [10.0]])
     # k = 1: radii 1, 1, 2, 3: the balls end at -1 and 9; k = 2: radii 3, 2, 3, 5: at -3 and 11
     assert image_quality.precision_recall(real, fake, k=1)[0] == pytest.approx(1 / 3)
-    assert image_quality._covered(real.numpy(), fake.numpy(), 2) == 1.0
+    assert image_quality._share_inside(real.numpy(), fake.numpy(), 2) == 1.0
 
 
 def test_quality_names_what_each_measure_says():

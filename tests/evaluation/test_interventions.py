@@ -1,4 +1,4 @@
-"""levels: a model whose levels are known must get the matrix that is known."""
+"""Interventions: a model whose levels are known must get the matrix that is known."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def read(x):
     return torch.cat([x, x[:, 1:].sum(1, keepdim=True)], 1)
 
 
-def found(n=4000):
+def effects(n=4000):
     return interventions.resampling_effects(
         Known(), read, torch.randn(n, 1, 1, 3), interventions.groups_by_scale(Known())
     )
@@ -46,7 +46,7 @@ def test_levels_of_scales():
 
 
 def test_the_matrix_of_a_known_model():
-    share, low, high = interventions.shares(found())
+    share, low, high = interventions.shares(effects())
     wanted = np.array([[0, 0, 0, 0], [1, 1, 0, 0.5], [0, 0, 1, 0.5], [1, 1, 1, 1]])
     assert share == pytest.approx(wanted, abs=0.1)
     assert (low <= share).all() and (share <= high).all()
@@ -64,7 +64,7 @@ class Faint(Known):
         return super().generate(n, given, temperature) * torch.tensor([1.0, 1.0, 0.25])
 
 
-def test_levels_carry_what_their_codes_move():
+def test_swaps_have_the_effect_that_their_codes_have():
     x = torch.randn(300, 1, 1, 3)
     other = x + torch.tensor([0.0, 3.0, 4.0]) * (1 + torch.rand(300, 1, 1, 1))
     moved, sums = interventions.swap_effects(
@@ -77,7 +77,7 @@ def test_levels_carry_what_their_codes_move():
     assert interventions.kept_difference(sums * [-1, 1, 1]) == pytest.approx((-1, -1), abs=1e-5)
 
 
-def test_a_difference_that_is_not_shown_is_not_carried():
+def test_a_difference_that_is_not_shown_has_no_swap_effect():
     x = torch.randn(300, 1, 1, 3)
     other = x + torch.tensor([0.0, 3.0, 4.0])
     moved, sums = interventions.swap_effects(
@@ -87,7 +87,7 @@ def test_a_difference_that_is_not_shown_is_not_carried():
     left, cosine = interventions.kept_difference(sums)
     assert left == pytest.approx((3 * 3 + 1 * 4) / 25, abs=1e-5)
     assert cosine == pytest.approx((3 * 3 + 1 * 4) / (10**0.5 * 5), abs=1e-5)
-    assert moved["posterior"].std() > 0.1  # drawn, not the mean
+    assert moved["posterior"].std() > 0.1  # a sample, not the mean
     assert interventions.shares(table)[0][:, 0] == pytest.approx([0, 0.9, 0.1], abs=0.02)
     assert interventions.dominant_level(table, ["2x2", "4x4"], [0]) == "2x2"
     back = interventions.swap_effects(Faint(), other, x, interventions.groups_by_scale(Faint()))[0]
@@ -110,45 +110,41 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     hits = []
     for seed in range(40):
         torch.manual_seed(seed)
-        _, low, high = interventions.shares(found(300), n_resamples=300, seed=seed)
+        _, low, high = interventions.shares(effects(300), n_resamples=300, seed=seed)
         hits.append(low[1, 3] <= 0.5 <= high[1, 3])
     assert 0.8 < np.mean(hits) <= 1.0
 
 
-def test_the_ruler_is_the_level_that_leads_and_nobody_where_two_are_alike():
+def test_the_dominant_level_leads_and_there_is_none_where_two_are_alike():
     names = list(interventions.groups_by_scale(Known()))
-    assert interventions.dominant_level(found(), names, [0]) == "2x2"
-    assert interventions.dominant_level(found(), names, [0, 1, 2]) == "2x2"  # two of three
-    assert interventions.dominant_level(found(), names, [2]) == "4x4"
-    assert interventions.dominant_level(found(), names, [1, 2]) is None
+    assert interventions.dominant_level(effects(), names, [0]) == "2x2"
+    assert interventions.dominant_level(effects(), names, [0, 1, 2]) == "2x2"  # two of three
+    assert interventions.dominant_level(effects(), names, [2]) == "4x4"
+    assert interventions.dominant_level(effects(), names, [1, 2]) is None
 
 
-def test_what_moves_less_than_the_posterior_rules_nothing():
-    small = found()
+def test_what_moves_less_than_the_posterior_does_not_dominate():
+    small = effects()
     assert interventions.dominant_level(small, ["2x2", "4x4"], [2]) == "4x4"
     small["posterior"] = small["4x4"] + 0.5
     assert interventions.dominant_level(small, ["2x2", "4x4"], [2]) is None
 
 
-def test_redrawn_swapped_and_moved_touch_only_their_level():
+def test_resampling_swaps_and_traversals_touch_only_their_level():
     zs = [torch.full((5, 1, 1, 1), float(i)) for i in range(3)]
     others = [z + 10 for z in zs]
-    drawn = interventions.resample(Known(), zs, [1]).flatten(1)
-    assert (drawn[:, [0, 2]] == torch.tensor([0.0, 2.0])).all() and drawn[:, 1].std() > 0
+    resampled = interventions.resample(Known(), zs, [1]).flatten(1)
+    assert (resampled[:, [0, 2]] == torch.tensor([0.0, 2.0])).all() and resampled[:, 1].std() > 0
     assert interventions.swap(Known(), zs, others, [0, 2]).flatten(1)[0].tolist() == [10, 1, 12]
-    assert interventions.traverse(Known(), zs, 2, (0, 0, 0), 0.5).flatten(1)[0].tolist() == [
-        0,
-        1,
-        2.5,
-    ]
+    moved = interventions.traverse(Known(), zs, 2, (0, 0, 0), 0.5).flatten(1)
+    assert moved[0].tolist() == [0, 1, 2.5]
     assert zs[2].unique().item() == 2  # what was given stays as it was
 
 
-def test_temperature_of_what_is_redrawn():
+def test_temperature_of_what_is_resampled():
     zs = [torch.zeros(4000, 1, 1, 1)] * 3
-    assert interventions.resample(Known(), zs, [0], 0.5)[..., 0].std().item() == pytest.approx(
-        0.5, rel=0.1
-    )
+    resampled = interventions.resample(Known(), zs, [0], 0.5)[..., 0]
+    assert resampled.std().item() == pytest.approx(0.5, rel=0.1)
 
 
 @pytest.mark.parametrize(

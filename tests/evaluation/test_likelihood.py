@@ -75,7 +75,7 @@ both_priors = pytest.mark.parametrize("learned", [False, True], ids=["N(0, I)", 
 
 
 @both_priors
-def test_5000_draws_come_within_a_fiftieth_of_a_nat(learned):
+def test_5000_samples_come_within_a_fiftieth_of_a_nat(learned):
     model, x, c = oracle(learned, 50)
     found, exact = likelihood.log_likelihood(model, x, c, 5000), model.evidence(x, c)
     assert found.shape == (50,)
@@ -85,7 +85,7 @@ def test_5000_draws_come_within_a_fiftieth_of_a_nat(learned):
 
 
 @both_priors
-def test_the_estimate_rises_to_the_truth_with_the_draws(learned):
+def test_the_estimate_rises_to_the_truth_with_the_samples(learned):
     """Over 1,000 pictures: the gaps to the truth shrink, each clear of the noise of the next."""
     model, x, c = oracle(learned, 1000, shift=1.0, spread=2.0)
     exact = model.evidence(x, c)
@@ -151,7 +151,7 @@ def test_with_the_true_posterior_every_weight_is_the_evidence(learned, n_samples
 
 @pytest.mark.parametrize("n", [1, 50, 51, 130])
 @pytest.mark.parametrize("n_samples", [1, 10, 503])
-def test_any_number_of_pictures_and_draws(n, n_samples):
+def test_any_number_of_pictures_and_samples(n, n_samples):
     """With the true posterior any count gives the evidence; a draw lost or doubled would not."""
     model, x, c = oracle(True, n, shift=0.0, spread=1.0)
     for estimate in (likelihood.log_likelihood, likelihood.bound):
@@ -161,7 +161,7 @@ def test_any_number_of_pictures_and_draws(n, n_samples):
 
 
 @pytest.mark.parametrize(("n", "n_samples"), [(1, 1203), (60, 25)])
-def test_exactly_as_many_draws_as_asked_for(n, n_samples, monkeypatch):
+def test_exactly_as_many_samples_as_asked_for(n, n_samples, monkeypatch):
     drawn = []
     weigh = likelihood.log_weights
 
@@ -199,7 +199,7 @@ def one_hot(i, n, c_dim=3):
     return torch.eye(c_dim)[i].expand(n, -1)
 
 
-def test_the_grid_agrees_with_the_draws():
+def test_the_grid_agrees_with_the_samples():
     torch.manual_seed(2)
     model, x = flat_cvae(), (torch.rand(6, 1, 28, 28) > 0.6).float()
     for label in range(3):

@@ -1,4 +1,4 @@
-"""The CVAE and what it is used for, hole filling: losses, nets and masks, away from their start."""
+"""The CVAE and what it is used for, inpainting: losses, nets and masks, away from their start."""
 
 import itertools
 import math
@@ -74,7 +74,7 @@ def test_the_loss_is_a_mean_over_pictures():
     assert twice["recon"].item() == pytest.approx(once["recon"].item(), rel=0.2)
 
 
-def test_binary_loss_draws_the_pixels_anew():
+def test_binary_loss_samples_the_pixels_anew():
     model, (x, c) = labelled(), digits()
     torch.manual_seed(5)
     terms = cvae.binary_loss(model, x, c)
@@ -107,7 +107,7 @@ def test_the_bound_of_the_likelihood_is_minus_the_loss():
     assert (likelihood.log_likelihood(model, x, c, 200) > likelihood.bound(model, x, c, 200)).all()
 
 
-def test_generate_draws_from_the_prior_of_its_condition():
+def test_generate_samples_the_prior_of_its_condition():
     model, (_, c) = labelled(), digits(8)
     with torch.no_grad():
         model.prior_net.weight[3:] = 0
@@ -196,8 +196,8 @@ def test_corners_are_called_by_their_names():
         inpainting.quadrants("upper left", "bottom left")
 
 
-def test_every_way_to_give_one_to_three_quadrants_is_drawn_alike():
-    masks = inpainting._some_quadrants(14_000, torch.device("cpu"))
+def test_every_way_to_give_one_to_three_quadrants_is_chosen_alike():
+    masks = inpainting._random_masks(14_000, torch.device("cpu"))
     assert masks.shape == (14_000, 1, 28, 28)
     kinds, counts = masks[:, 0].unique(dim=0, return_counts=True)
     expected = torch.stack([inpainting.quadrants(*way)[0, 0] for way in WAYS]).unique(dim=0)
@@ -215,10 +215,10 @@ def test_the_condition_is_what_is_given_and_where():
     assert not shown[:, 14:].any() and not shown[:, :14, :14].any()
 
 
-# ---- hole filling -------------------------------------------------------------------------------
+# ---- inpainting ---------------------------------------------------------------------------------
 
 
-def filler():
+def inpainter():
     return awake(inpainting.Inpainter(z_dim=3, width=16), 0.1)
 
 
@@ -235,7 +235,7 @@ def bernoulli_nll_of_missing(x, mask, logits):
 
 
 def test_only_missing_pixels_count(monkeypatch):
-    model, (x, mask, c) = filler(), pairs()
+    model, (x, mask, c) = inpainter(), pairs()
     logits = 2 * torch.randn(6, 1, 28, 28)
     monkeypatch.setattr(model, "decode", lambda z, c: logits)
     found = model.log_px(x, None, c)
@@ -246,13 +246,13 @@ def test_only_missing_pixels_count(monkeypatch):
     assert (model.log_px(x, None, c) - found).abs().min() > 1
 
 
-def test_filling_loss_is_that_of_torch_distributions():
-    model, x = filler(), digits(12)[0]
+def test_inpainting_loss_is_that_of_torch_distributions():
+    model, x = inpainter(), digits(12)[0]
     torch.manual_seed(4)
     terms = inpainting.loss(model, x)
     torch.manual_seed(4)
     drawn = torch.bernoulli(x)
-    mask = inpainting._some_quadrants(12, x.device)
+    mask = inpainting._random_masks(12, x.device)
     c = torch.cat([(drawn * mask).flatten(1), mask.flatten(1)], 1)
     mu, logvar = model.encoder(torch.cat([drawn.flatten(1), c], 1)).split(3, 1)
     z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
@@ -263,15 +263,15 @@ def test_filling_loss_is_that_of_torch_distributions():
     assert_terms(terms, recon, kl)
 
 
-def test_filling_is_bounded_by_its_likelihood():
-    model, (x, _, c) = filler(), pairs()
+def test_inpainting_is_bounded_by_its_likelihood():
+    model, (x, _, c) = inpainter(), pairs()
     bound, found = likelihood.bound(model, x, c, 500), likelihood.log_likelihood(model, x, c, 500)
     assert (bound < found).all() and (found < 0).all()
 
 
-def test_when_all_is_given_nothing_is_left_to_be_said():
+def test_when_all_is_given_no_pixel_is_left_to_be_modelled():
     """log p of no pixels is 0: the weights p(z|c) / q(z|x, c) have the mean 1."""
-    model, x = filler(), digits(4)[0].round()
+    model, x = inpainter(), digits(4)[0].round()
     with torch.no_grad():  # q broad about the prior, and not it
         for net in (model.encoder, model.prior_net):
             net[-1].weight *= 0.1
@@ -284,7 +284,7 @@ def test_when_all_is_given_nothing_is_left_to_be_said():
 
 
 @pytest.mark.parametrize(
-    "net", [filler, lambda: awake(inpainting.Guess(16))], ids=["CVAE", "guess"]
+    "net", [inpainter, lambda: awake(inpainting.Guess(16))], ids=["CVAE", "guess"]
 )
 def test_what_is_given_stays_and_the_rest_is_generated(net):
     model, (x, mask, c) = net(), pairs()
@@ -299,7 +299,7 @@ def test_what_is_given_stays_and_the_rest_is_generated(net):
 
 def test_the_cvae_completes_in_many_ways_the_baseline_in_one():
     x, mask = digits(3)[0], inpainting.quadrants("upper left")
-    model, guess = filler(), awake(inpainting.Guess(16))
+    model, guess = inpainter(), awake(inpainting.Guess(16))
     assert (inpainting.fill(model, x, mask) - inpainting.fill(model, x, mask)).abs().max() > 1e-3
     assert torch.equal(inpainting.fill(guess, x, mask), inpainting.fill(guess, x, mask))
 
@@ -314,7 +314,7 @@ def test_the_baselines_likelihood_by_hand():
     found = inpainting.guess_loss(model, grey)["loss"]
     torch.manual_seed(6)
     drawn = torch.bernoulli(grey)
-    mask = inpainting._some_quadrants(12, x.device)
+    mask = inpainting._random_masks(12, x.device)
     logits = model(torch.cat([(drawn * mask).flatten(1), mask.flatten(1)], 1))
     torch.testing.assert_close(found, bernoulli_nll_of_missing(drawn, mask, logits).mean())
 
@@ -325,7 +325,7 @@ X, Y = data.load("mnist", n=64)[:2]
 RECIPES = {
     "cvae": lambda: cvae.recipe(X, torch.eye(10)[Y], batch=32),
     "large": lambda: cvae.large_recipe(X, torch.eye(10)[Y], 20, 3, 32, batch=32, ema=0.5),
-    "filling": lambda: inpainting.recipe(X, 20, 3, 32, batch=32, ema=0.5),
+    "inpainting": lambda: inpainting.recipe(X, 20, 3, 32, batch=32, ema=0.5),
     "guess": lambda: inpainting.guess_recipe(X, 20, 32, batch=32, ema=0.5),
 }
 
@@ -343,7 +343,7 @@ def test_every_parameter_learns_and_the_loss_falls(name):
     assert (step.best is step.model) == (name == "cvae") and not step.best.training
 
 
-@pytest.mark.parametrize("name", ["large", "filling", "guess"])
+@pytest.mark.parametrize("name", ["large", "inpainting", "guess"])
 def test_the_rate_falls_to_nothing_along_a_cosine(name):
     step, batches = RECIPES[name]()
     rate = lambda: step.optimizer.param_groups[0]["lr"]

@@ -30,7 +30,7 @@ def pictures(n=24, side=32):
 
 
 def small(recipe, epochs=2, **how):
-    """A small duel and its batches."""
+    """An AdversarialStep of small nets, and its batches."""
     torch.manual_seed(0)
     given = [pictures()]
     if recipe is acgan.recipe:
@@ -61,19 +61,18 @@ def test_logistic_losses_are_cross_entropies():
     torch.testing.assert_close(lone["loss"], -fake.log_prob(one).mean())  # taken for real
 
 
-def test_acgan_adds_reading_of_real_pictures_to_the_critic_alone():
-    guess = FAKE.guess.clone().requires_grad_()
-    terms = acgan.discriminator_loss(REAL, FAKE._replace(guess=guess), ASKED, weight=0.7)
-    read = -Bernoulli(logits=REAL.guess).log_prob(ASKED).sum(1).mean()
+def test_acgan_adds_reading_of_real_pictures_to_the_discriminator_alone():
+    fake = FAKE._replace(c_logits=FAKE.c_logits.clone().requires_grad_())
+    terms = acgan.discriminator_loss(REAL, fake, ASKED, weight=0.7)
+    read = -Bernoulli(logits=REAL.c_logits).log_prob(ASKED).sum(1).mean()
     torch.testing.assert_close(terms["read real"], 0.7 * read)
     torch.testing.assert_close(terms["loss"], gan.hinge(REAL, FAKE, ASKED)["loss"] + 0.7 * read)
-    assert not terms["loss"].requires_grad  # nobody learns from how drawn pictures are read
-    paper = acgan.discriminator_loss(
-        REAL, FAKE, ASKED, weight=0.7, both=True
-    )  # there the discriminator does
+    assert not terms["loss"].requires_grad  # nobody learns from how generated ones are read
+    # In the paper the discriminator does.
+    paper = acgan.discriminator_loss(REAL, FAKE, ASKED, weight=0.7, read_fake=True)
     torch.testing.assert_close(paper["loss"] - terms["loss"], 0.7 * acgan.read(FAKE, ASKED))
     terms = acgan.generator_loss(FAKE, ASKED, weight=0.7)
-    asked = -0.7 * Bernoulli(logits=FAKE.guess).log_prob(ASKED).sum(1).mean()
+    asked = -0.7 * Bernoulli(logits=FAKE.c_logits).log_prob(ASKED).sum(1).mean()
     torch.testing.assert_close(terms["asked for"], asked)
     torch.testing.assert_close(terms["loss"], terms["generator"] + asked)
 
@@ -81,14 +80,13 @@ def test_acgan_adds_reading_of_real_pictures_to_the_critic_alone():
 def test_acgan_reads_features_whatever_their_size():
     discriminator = acgan.Discriminator(3, width=4)
     h = torch.randn(2, 256)
-    torch.testing.assert_close(
-        discriminator.guess(0.01 * h), discriminator.guess(h), atol=0.05, rtol=0
-    )
-    assert discriminator(torch.rand(2, 3, 32, 32)).guess.shape == (2, 3)
+    small, large = discriminator.c_head(0.01 * h), discriminator.c_head(h)
+    torch.testing.assert_close(small, large, atol=0.05, rtol=0)
+    assert discriminator(torch.rand(2, 3, 32, 32)).c_logits.shape == (2, 3)
 
 
-def test_infogan_adds_reading_of_drawn_pictures_to_both():
-    read = -Categorical(logits=FAKE.guess).log_prob(ASKED.argmax(1)).mean()
+def test_infogan_adds_reading_of_generated_pictures_to_both():
+    read = -Categorical(logits=FAKE.c_logits).log_prob(ASKED.argmax(1)).mean()
     discriminator = infogan.discriminator_loss(REAL, FAKE, ASKED, weight=0.7)
     generator = infogan.generator_loss(FAKE, ASKED, weight=0.7)
     torch.testing.assert_close(discriminator["read code"], 0.7 * read)
@@ -214,35 +212,37 @@ def test_the_terms_of_every_step_are_kept(recipe):
 
 
 @pytest.mark.parametrize("recipe", [gan.recipe, acgan.recipe, infogan.recipe])
-def test_a_look_is_a_step_in_which_nobody_learns(recipe):
+def test_an_evaluation_is_a_step_in_which_nobody_learns(recipe):
     step, batches = small(recipe, lr_g=0.0, lr_d=0.0, augment=False)
     batch = next(batches.epoch(0))
     step.discriminator.eval()  # spectral norm turns its vectors with every pass in training
     torch.manual_seed(4)
-    seen = step.evaluate(*batch)
+    evaluation = step.evaluate(*batch)
     torch.manual_seed(4)
     terms = step(*batch)
-    shared = set(seen) & set(terms)
-    assert {"on real", "on fake", "generator"} <= shared and "accuracy" not in seen
-    for name in shared:
-        torch.testing.assert_close(seen[name], terms[name])
-    assert not any(t.requires_grad for t in seen.values())
+    names = set(evaluation) & set(terms)
+    assert {"on real", "on fake", "generator"} <= names and "accuracy" not in evaluation
+    for name in names:
+        torch.testing.assert_close(evaluation[name], terms[name])
+    assert not any(term.requires_grad for term in evaluation.values())
 
 
-def test_the_film_shows_the_same_noise_at_even_moments():
+def test_snapshots_show_the_same_noise_at_even_moments():
     step, batches = small(gan.recipe, epochs=3, ema=0.0)  # nine steps
-    film, drawn = step.parts["snapshots"], []
+    snapshots, generated = step.parts["snapshots"], []
     for e in range(3):
         for batch in batches.epoch(e):
             step(*batch)
             with torch.no_grad():
-                drawn.append((step.best.eval()(film.z, film.c) * 255).round().byte())
-    assert film.frames.shape == (8, 8, 3, 32, 32) and film.steps() == [2, 3, 4, 5, 6, 7, 8, 9]
-    for frame, at in zip(film.frames, film.steps(), strict=True):
-        assert torch.equal(frame, drawn[at - 1])
+                x = step.best.eval()(snapshots.z, snapshots.c)
+            generated.append((x * 255).round().byte())
+    assert snapshots.frames.shape == (8, 8, 3, 32, 32)
+    assert snapshots.steps() == [2, 3, 4, 5, 6, 7, 8, 9]
+    for frame, i in zip(snapshots.frames, snapshots.steps(), strict=True):
+        assert torch.equal(frame, generated[i - 1])
 
 
-def test_the_film_asks_for_what_real_pictures_show():
+def test_snapshots_ask_for_what_real_pictures_show():
     step, _ = small(acgan.recipe)
     assert torch.equal(
         step.parts["snapshots"].c, (torch.arange(8)[:, None] >> torch.arange(3) & 1).float()
@@ -257,7 +257,7 @@ def test_pictures_have_the_shape_and_range_of_pictures(recipe):
     assert x.shape == (6, 3, 32, 32) and 0 <= x.min() < x.max() <= 1
 
 
-def test_the_critic_learns_to_tell_and_the_generator_to_please():
+def test_the_discriminator_learns_to_tell_and_the_generator_to_please():
     """A generator that stands still loses; then the discriminator stands still and it catches
     up."""
     step, batches = small(gan.recipe, epochs=40, lr_g=0.0, lr_d=2e-3, augment=False)
@@ -285,7 +285,7 @@ class Linear(nn.Module):
         return gan.DiscriminatorOutput(score, score.new_zeros(len(x), 0))
 
 
-def test_r1_of_a_linear_critic_is_its_squared_slope():
+def test_r1_of_a_linear_discriminator_is_its_squared_slope():
     step, batches = small(gan.recipe, r1=3.0, augment=False)
     step.discriminator = Linear()
     (x,) = next(iter(batches.epoch(0)))
@@ -334,8 +334,8 @@ def test_in_bf16_the_nets_compute_in_it_and_keep_their_weights_in_float32(recipe
     for net in (step.discriminator.score, step.generator.net[0]):
         net.register_forward_hook(lambda module, given, out: seen.append(out.dtype))
     terms = step(*next(iter(batches.epoch(0))))
-    # The generator draws; the discriminator sees real ones, generated ones, and generated ones
-    # for the generator.
+    # The generator runs once; the discriminator sees real pictures, generated ones, and these again
+    # for the generator's step.
     assert seen == [torch.bfloat16] * 4 and all(t.isfinite() for t in terms.values())
     weights = [*step.generator.parameters(), *step.discriminator.parameters()]
     moments = [state["exp_avg"] for state in step.opt_g.state.values()]
@@ -350,7 +350,7 @@ UNIT = {"embedding": 6, "unit_length": True}
 
 @pytest.mark.parametrize(("recipe", "more"), [*((r, {}) for r in FAMILIES), (infogan.recipe, UNIT)])
 @pytest.mark.parametrize("at", [2, 5])
-def test_a_broken_duel_ends_in_the_same_weights_and_trace(recipe, more, at, monkeypatch):
+def test_a_broken_adversarial_run_ends_in_the_same_weights_and_trace(recipe, more, at, monkeypatch):
     def run():
         given = [pictures()] + [torch.ones(24, 3).byte()] * (recipe is acgan.recipe)
         sizes = {"discriminator_width": 4} if recipe is gan_baseline.recipe else {}

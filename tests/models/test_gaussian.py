@@ -98,7 +98,7 @@ def test_squared_error_is_a_sum_over_all_pixels():
     torch.testing.assert_close(gaussian.squared_error(x, y), by_hand)
 
 
-def test_sigma_of_weight_turns_the_seeds_loss_into_a_bound():
+def test_sigma_of_weight_turns_the_sources_loss_into_a_bound():
     """D / (2 sigma^2) * (mse + w KL) = squared error / (2 sigma^2) + KL, whatever mse and KL."""
     weight, n_pixels, mse, kl = 5e-5, 12288, 0.013, 171.0
     sigma = gaussian.sigma_of_weight(weight, n_pixels)
@@ -276,7 +276,7 @@ def test_the_floor_under_grey_mnist():
 
 
 @pytest.mark.parametrize("dims", [1, 3])
-def test_draws_like_a_table_have_its_mean_and_covariance(dims):
+def test_moment_matched_samples_have_the_mean_and_covariance(dims):
     z = torch.randn(50, dims).double() @ torch.randn(dims, dims).double() + 3
     eps = torch.randn(200_000, dims).double()
     drawn = gaussian.moment_matched(z, eps)

@@ -1,4 +1,4 @@
-"""hvae: its bound against torch.distributions and brute force, its levels, its guarded training."""
+"""hvae: its bound against torch.distributions and brute force, its scales, its guarded training."""
 
 import itertools
 import math
@@ -55,7 +55,7 @@ def test_the_loss_is_that_of_torch_distributions(free):
     assert free == 0 or lacking > 0.1
 
 
-def test_a_binary_picture_is_bernoulli_and_grey_ones_are_drawn_anew():
+def test_a_binary_picture_is_bernoulli_and_grey_ones_are_sampled_anew():
     model = binary()
     x = torch.bernoulli(torch.full((8, 1, 4, 4), 0.4))
     parameters, _ = model(x)
@@ -93,7 +93,7 @@ def test_the_bound_is_the_mean_of_the_log_weights():
     with torch.no_grad():
         weights = likelihood.log_weights(model, x, None, 4000)
         many = x.repeat_interleave(4000, 0)
-        bound = -hvae.terms(model, many).sum(1).view(3, 4000)
+        bound = -hvae.nll_and_kls(model, many).sum(1).view(3, 4000)
     error = (weights.std(1) + bound.std(1)) / math.sqrt(4000)
     assert ((weights.mean(1) - bound.mean(1)).abs() < 4 * error).all()
 
@@ -175,10 +175,10 @@ def test_every_parameter_learns():
     assert still == []
 
 
-# ---- levels -------------------------------------------------------------------------------------
+# ---- groups -------------------------------------------------------------------------------------
 
 
-def test_what_is_given_is_held_and_the_rest_is_drawn():
+def test_what_is_given_is_held_and_the_rest_is_sampled():
     model = tiny()
     zs = model.encode(data.pixels(pictures(4, size=32)))
     for i in range(len(zs)):
@@ -196,7 +196,7 @@ def test_all_given_is_the_reconstruction():
     torch.testing.assert_close(again, parameters)
 
 
-def test_temperature_scales_the_draws_of_each_group():
+def test_temperature_scales_the_samples_of_each_group():
     model = tiny()
     assert torch.equal(model.generate(2, temperature=0.0), model.generate(2, temperature=0.0))
     hot = [0.0] * 4 + [2.0]
@@ -215,7 +215,7 @@ def test_held_out_is_the_same_each_time_in_both_units_and_leaves_the_random_stat
     kls = [value for name, value in first.items() if " kl " in name]
     torch.manual_seed(0)
     with torch.no_grad():
-        each = hvae.terms(model, data.pixels(x)).mean(0)
+        each = hvae.nll_and_kls(model, data.pixels(x)).mean(0)
     assert sum(kls) == pytest.approx(each[1:].sum().item(), rel=1e-4)
     assert kls[0] == pytest.approx(each[1:3].sum().item(), rel=1e-4)
     assert first["test nats"] == pytest.approx(each.sum().item(), rel=1e-5)
@@ -243,7 +243,7 @@ def test_the_guard_leaves_out_an_outlier_and_goes_on(bad):
     step, guard = guarded()
     assert all(step(1.0)[0] for _ in range(5))
     assert not step(bad)[0] and guard.skipped == 1
-    assert step(1.0)[0] and guard.skipped == 1 and guard.usual.isfinite()
+    assert step(1.0)[0] and guard.skipped == 1 and guard.mean_norm.isfinite()
 
 
 @pytest.mark.parametrize("bad", [math.inf, math.nan])
@@ -253,7 +253,7 @@ def test_the_guard_leaves_out_a_first_step_that_is_no_number(bad):
     assert step(1.0)[0] and step(1.1)[0] and guard.skipped == 1
 
 
-def test_the_guard_shortens_what_is_long_and_passes_what_is_usual():
+def test_the_guard_shortens_a_gradient_far_above_the_mean_and_passes_others():
     step, guard = guarded(clip=2.0)
     assert step(1.0)[1] == pytest.approx(math.sqrt(3), rel=1e-5)
     assert step(5.0)[1] == pytest.approx(2 * math.sqrt(3), rel=1e-4)

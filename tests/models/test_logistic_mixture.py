@@ -89,7 +89,7 @@ def test_blue_sums_out_to_red_and_green():
     assert found.log().item() == pytest.approx(expected.item(), abs=1e-3)
 
 
-def test_draws_are_as_frequent_as_their_masses():
+def test_samples_are_as_frequent_as_their_masses():
     torch.manual_seed(0)
     p = parameters(1, 3, 3, 1, 1).expand(20000, -1, -1, -1)
     drawn = logistic_mixture.sample(p, 3, 1)[:, 0, 0, 0]
@@ -99,7 +99,7 @@ def test_draws_are_as_frequent_as_their_masses():
     assert ((share.cumsum(0) - mass.cumsum(0)).abs() < 0.015).all()
 
 
-def test_the_mean_surprise_of_draws_is_that_of_their_own_model():
+def test_the_mean_surprise_of_samples_is_that_of_their_own_model():
     """Draws of one component: E[-log p] over draws of colours is the entropy of red + green + blue,
     which a shift of the means does not change; a wrong coefficient would raise it."""
     torch.manual_seed(0)
@@ -149,7 +149,7 @@ def test_a_very_wide_logistic_has_a_finite_mass_and_a_gradient_that_narrows_it(l
     assert wide.grad.item() == pytest.approx(-1.0, abs=0.02)
 
 
-def test_the_mean_is_that_of_many_draws_and_bits_of_a_uniform_byte_are_eight():
+def test_the_mean_is_that_of_many_samples_and_bits_of_a_uniform_byte_are_eight():
     p = parameters(3, 2, seed=4)
     p[:, 2 + 6 : 2 + 12] -= 3  # narrow, so that few draws fall on the ends
     p[:, 2:8] *= 0.2

@@ -157,7 +157,7 @@ def _seeds_pictures(model, style, member, noise):
 
 
 @pytest.mark.parametrize("n", [2, 8])
-def test_the_class_kl_is_paid_once_a_group_the_seeds_once_a_picture(n):
+def test_the_class_kl_is_paid_once_a_group_the_sources_once_a_picture(n):
     model, x = small(1), X[:n]
     group = torch.zeros(n).long()
     ours = mlvae.loss(model, x, group)["class_kl"]

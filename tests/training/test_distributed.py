@@ -47,14 +47,11 @@ SLOTS = dict(shape=(100_000, 1, 64, 64), batch=2000)  # 410 MB, of which a rank 
 
 def train_all(folder):
     """One start of torchrun for many a test: each rank writes down what it found."""
-    drifted, share = (
-        [],
-        distributed.broadcast,
-    )  # what a rank's own training gave, before rank 0's is shared
+    digests, broadcast = [], distributed.broadcast
 
-    def watched(step):
-        drifted.append(data.digest(*(p for m in distributed.modules(step) for p in m.parameters())))
-        share(step)
+    def watched(step):  # what a rank's own training gave, before rank 0's replaces it
+        digests.append(data.digest(*(p for m in distributed.modules(step) for p in m.parameters())))
+        broadcast(step)
 
     distributed.broadcast = watched
     found = {"ae": curve(runs.train_or_load(ae.narrow_recipe, [digits()], AE, 3))}
@@ -67,7 +64,7 @@ def train_all(folder):
         toy_family.recipe, [toy_family.pictures()], {}, EPOCHS, size, [digits()]
     )
     found["toy"], found["n"] = weights_digest(toy.step), toy.history.n.tolist()
-    found["key"], found["drifted"] = toy.about["key"], drifted
+    found["key"], found["parameters"] = toy.about["key"], digests
     found["nan"] = diverge()
     found["grown"] = memory(folder / "slots.npy")
     (folder / f"found-{distributed.rank()}.json").write_text(json.dumps(found))
@@ -240,7 +237,7 @@ def test_all_ranks_end_with_the_same_weights_and_history(trained):
 def test_no_rank_drifts_away_in_training(trained):
     """Parameters only: the statistics of batch norm are of a rank's own rows until the end."""
     one, two = trained[1]
-    assert len(set(one["drifted"])) == 5 and one["drifted"] == two["drifted"]
+    assert len(set(one["parameters"])) == 5 and one["parameters"] == two["parameters"]
 
 
 def test_only_rank_0_writes(trained):

@@ -37,7 +37,7 @@ def test_training_lowers_the_loss_and_averages_the_weights():
     assert 0 < (last - averaged).norm() < (last - start).norm()
 
 
-def test_descend_makes_the_update_of_plain_torch():
+def test_a_loss_step_makes_the_update_of_plain_torch():
     x = data.pixels(pictures())
     torch.manual_seed(5)
     ours, theirs = Toy(), Toy()

@@ -360,7 +360,7 @@ def test_trees_come_back_as_they_went(tmp_path):
 def test_a_state_that_is_not_finite_is_never_saved(capsys):
     step, batches = recipe(pictures())
     keeper = Checkpoint(cache_root() / "runs" / "nan", {}, lambda mark: None)
-    run = loop._Progress(step, batches, keeper)
+    run = loop._Training(step, batches, keeper)
     run.save()
     good = keeper.path.read_bytes()
     with torch.no_grad():
