@@ -16,7 +16,7 @@ from course_lib.data.faces import factors
 def tensor(word):
     """The tensor that `word` names, set/split[/n]:part[:change...]. ValueError where it names none.
 
-    part: x, y, one_hot or factors. A change is side=S (averaged to that side) or pad=P (zeros on
+    part: x, y, one_hot, nothing or factors. A change is side=S (averaged to that side) or pad=P (zeros on
     every edge). DataMissing where the set is not prepared.
     """
     try:
@@ -49,6 +49,7 @@ PARTS = {
     "x": lambda name, split, n: sets.load(name, split, n).x,
     "y": lambda name, split, n: sets.load(name, split, n).y,
     "one_hot": _one_hot,
+    "nothing": lambda name, split, n: _one_hot(name, split, n)[:, :0],
     "factors": _factors,
 }
 CHANGES = {"side": downsample, "pad": lambda x, width: F.pad(x, [width] * 4)}

@@ -29,7 +29,7 @@ import torch.distributed as dist
 
 from course_lib.data import sets
 from course_lib.data.batches import binarise, downsample
-from course_lib.training import distributed, loop, runs
+from course_lib.training import distributed, loop, records, runs
 
 
 def main(words=None):
@@ -174,7 +174,7 @@ def report(run, n):
     if distributed.rank() == 0:
         seen = run.about["steps"] * min(run.about["settings"]["batch"], n)
         print(
-            f"kept under {run.about['key']} in {runs.folder_of(run.about)}; trained at "
+            f"kept under {run.about['key']} in {records.folder_of(run.about)}; trained at "
             f"{seen / run.about['seconds']:.0f} images/s, evaluation included, on "
             f"{run.about['device']}"
         )
