@@ -83,8 +83,8 @@ def parameter_rule(nb, path):
     names = [match[1] for match in found]
     if sorted(pm.inspect_notebook(str(path))) != sorted(names):
         yield "papermill does not read the parameters as they stand"
-    if not {"profile", "seed", "budget"} <= set(names):
-        yield "profile, seed and budget are not all parameters"
+    if not {"profile", "seed", "budget", "retrain"} <= set(names):
+        yield "profile, seed, budget and retrain are not all parameters"
 
 
 def output_rule(nb, path):

@@ -38,7 +38,7 @@ def sample():
     sources = {
         "title": "# A sample\n\n![a face](face.png)",
         "parameters": 'profile: str = "quick"  # or full\nseed: int = 0  # of draws\n'
-        "budget: float = 1.0  # share of epochs",
+        "budget: float = 1.0  # share of epochs\nretrain: bool = False  # or anew",
         "q9-1": "## Question 9.1 · Why?\n\n**Do.** This. **Predict first.** That?",
         "q9-1-mse": "keep('q9-1-mse', numbers={'mse': 0.5})",
         "q9-1-check": "assert 1 < 2",
