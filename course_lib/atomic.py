@@ -22,15 +22,25 @@ class Busy(OSError):
 
 
 @contextlib.contextmanager
+def naming(path):
+    """Give an OSError the name of the file that was being written, which write() leaves out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # it has a message of its own
+            raise
+        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
+
+
+@contextlib.contextmanager
 def replacing(path):
     """A path beside `path` to write to; what is there at the end takes its place in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        yield part
-        os.replace(part, path)
-    except OSError as error:  # write() leaves out which file it was
-        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
+        with naming(path):
+            yield part
+            os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -70,11 +80,18 @@ def file_digest(path):
 
 @contextlib.contextmanager
 def locked(path):
-    """Hold the lock file `path`, made if need be; Busy at once where another process holds it. The
-    lock ends with the process, however that ends; the empty file stays."""
+    """Hold the lock file `path`, made if need be; Busy at once where another process holds it.
+
+    The lock ends with the process, however that ends; its empty file is removed while it is still
+    held, which whoever waits for it notices (filelock looks whether its file is still there).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, blocking=False):
-            yield
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # Windows keeps a file that is open
+                    path.unlink()
     except Timeout:
         raise Busy(f"{path}: another process holds this lock; wait for it to end") from None

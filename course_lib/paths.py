@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PREPARED_VERSION = 2  # of the sets in the cache; 1, unnamed, was sorted by class
 
 
 def from_user(text):

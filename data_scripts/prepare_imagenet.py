@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pooch
 from PIL import Image
 
 from course_lib.paths import cache_root
-from data_scripts import common
+from data_scripts import common, prepared_set
 from data_scripts.common import Problem
 
 LAYOUT = "train/<class>/*.JPEG"
@@ -114,8 +113,11 @@ def square(picture, size):
 def download():
     """Imagenette at 160 pixels, checked and unpacked into the cache; its folder."""
     archive = cache_root() / "downloads" / Path(IMAGENETTE).name
-    common.fetch([IMAGENETTE], IMAGENETTE_MD5, archive, pooch.Untar(extract_dir="imagenette"))
-    return archive.parent / "imagenette" / "imagenette2-160"
+    unpacked = archive.with_suffix("")
+    if not unpacked.exists():
+        common.fetch([IMAGENETTE], IMAGENETTE_MD5, archive)
+        common.unpack(archive, unpacked)
+    return unpacked / "imagenette2-160"
 
 
 def named_folder(args):
@@ -134,7 +136,7 @@ def prepare(args):
     title = re.sub(r"[^\w-]+", "-", args.name or args.download or folder.resolve().name)
     name = f"{title}-{args.size}"
     out = args.out or cache_root() / "data" / name
-    if common.is_complete(out, args.again):
+    if prepared_set.is_complete(out, args.again):
         return
     folder = folder or download()
     classes, splits, rule = split_items(folder)
@@ -149,7 +151,7 @@ def prepare(args):
     rows = {"x": np.dtype(("u1", (3, args.size, args.size))), "y": np.dtype("i8")}
     paths = [path for items in splits.values() for path, _ in items]
     mark = common.fingerprint(paths, about)
-    common.build(out, about, splits, rows, reader(folder, args.size), mark, args.skip_bad)
+    prepared_set.build(out, about, splits, rows, reader(folder, args.size), mark, args.skip_bad)
 
 
 def main(argv=None):

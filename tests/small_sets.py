@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_scripts import common, prepare_celeba
+from data_scripts import prepare_celeba, prepared_set
 
 NAMES = [f"Attribute_{i}" for i in range(38)] + ["Smiling", "Young"]
 HALF = (89, 109)
@@ -57,12 +57,17 @@ def write_tree(folder, train=9, val=2, classes=("n01440764", "n02102040")):
     return folder
 
 
+def row_of(item, items):
+    """The row of its array in which an item of a split lies; `items` are in the source's order."""
+    return prepared_set.shuffled(list(items)).index(item)
+
+
 @pytest.fixture(autouse=True)
 def clean(tmp_path, monkeypatch):
     """No source from outside, a cache of our own, and several batches even of a small set."""
     monkeypatch.delenv("COURSE_DATA", raising=False)
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(common, "BATCH", 4)
+    monkeypatch.setattr(prepared_set, "BATCH", 4)
 
 
 @pytest.fixture

@@ -10,18 +10,17 @@ Nothing ever stands in for a set that is missing: the error says how to prepare 
 """
 
 import hashlib
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from course_lib.atomic import read_json
 from course_lib.data import embedded
 from course_lib.data.faces.factors import CLOSE_UP_FACTORS
 from course_lib.data.missing import DataMissing, how_to_prepare
 from course_lib.data.mnist import mnist
-from course_lib.paths import cache_root
+from course_lib.paths import PREPARED_VERSION, cache_root
 
 SPLITS = ("train", "val", "test")
 
@@ -54,9 +53,8 @@ def closeups(split="train", n=None, varying=CLOSE_UP_FACTORS):
     ten of CLOSE_UP_FACTORS these are load("closeups", split, n)."""
     _check(split, n)
     x, y, names = embedded.closeups(split, n, tuple(varying))
-    name = (
-        "closeups" if set(varying) == set(CLOSE_UP_FACTORS) else f"closeups: {', '.join(varying)}"
-    )
+    all_ten = set(varying) == set(CLOSE_UP_FACTORS)
+    name = "closeups" if all_ten else f"closeups: {', '.join(varying)}"
     return Images(x, y, names, about(name, split, x, y))
 
 
@@ -107,10 +105,8 @@ def _prepared(name, split, n):
     x, y = (_open(folder / f"{split}_{part}.npy", name) for part in "xy")
     size, sha = known["splits"][split]["n"], known["splits"][split]["sha256"]
     if not len(x) == len(y) == size:
-        raise DataMissing(
-            f"{name}: {len(x)} pictures, {len(y)} labels; about.json says {size}. "
-            f"{how_to_prepare(name)}"
-        )
+        what = f"{len(x)} pictures, {len(y)} labels; about.json says {size}"
+        raise DataMissing(f"The data set '{name}' is damaged: {what}. {how_to_prepare(name)}")
     x, y = x[:n], y[:n]
     info = {"data": name, "split": split, "n": len(x), "sha256": sha}
     if len(x) < size:
@@ -121,22 +117,35 @@ def _prepared(name, split, n):
 
 
 def _read_about(path, name):
-    if not path.is_file():
-        raise DataMissing(how_to_prepare(name))
+    """about.json, written last: without it the set is not there, with another version too old."""
     try:
-        known = json.loads(path.read_text())
-        return {
+        known = read_json(path)
+        version = known.get("version")
+        about = {
             "names": list(known["names"]),
             "splits": dict(known["splits"]),
             "recipe": str(known.get("recipe", "")),
         }
-    except (ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError:
+        raise DataMissing(
+            f"The data set '{name}' is not prepared. {how_to_prepare(name)}"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataMissing(f"{name}/about.json: {error!r}. {how_to_prepare(name)}") from None
+    if version != PREPARED_VERSION:
+        raise DataMissing(
+            f"The data set '{name}' was prepared by another version of the course, with its "
+            f"pictures in another order. {how_to_prepare(name)}"
+        )
+    return about
 
 
 def _open(path, name):
-    """Memory-mapped: nothing is read until it is used. Copy-on-write keeps the file as it is."""
+    """Memory-mapped: nothing is read until it is used. Copy-on-write keeps the file as it is.
+
+    Only what is gone or no array is damage; a disk that fails for a moment is an OSError.
+    """
     try:
         return torch.from_numpy(np.load(path, mmap_mode="c"))
-    except (OSError, ValueError, EOFError) as error:
-        raise DataMissing(f"{Path(path).name}: {error}. {how_to_prepare(name)}") from None
+    except (FileNotFoundError, ValueError, EOFError) as error:
+        raise DataMissing(f"{path}: {error}. {how_to_prepare(name)}") from None

@@ -51,14 +51,6 @@ def test_mnist_is_the_publishers():
     assert x.shape == (10000, 1, 28, 28) and y.bincount(minlength=10).min() == 892
 
 
-def test_torchvision_reads_the_same(tmp_path):
-    from torchvision.datasets.mnist import read_image_file
-
-    with open(tmp_path / "unpacked", "wb") as file:
-        file.write(gzip.decompress((paths.embedded("mnist") / IMAGES).read_bytes()))
-    assert torch.equal(read_image_file(tmp_path / "unpacked"), data.load("mnist", "test").x[:, 0])
-
-
 @pytest.mark.parametrize("split", mnist.FILES)
 @pytest.mark.parametrize("n", [300, 500, 1000, 4000])
 def test_the_first_n_hold_all_digits_in_proportion(split, n):

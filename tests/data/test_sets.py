@@ -15,7 +15,7 @@ from course_lib import atomic, data
 from course_lib.data import embedded, sets
 from course_lib.data.faces import render
 from course_lib.data.faces.factors import FACTORS, attributes
-from course_lib.paths import cache_root
+from course_lib.paths import PREPARED_VERSION, cache_root
 
 EMBEDDED = {
     "mnist": (1, 28, 28),
@@ -181,6 +181,7 @@ def prepare(name="tiny", n=7, attributes=False):
     np.save(folder / "train_y.npy", y)
     sha = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
     about = {
+        "version": PREPARED_VERSION,
         "name": name,
         "source": "a test",
         "names": ["a", "b"],
@@ -225,17 +226,36 @@ def test_a_prepared_set_without_the_split_says_which_it_has():
         data.load("tiny", "val")
 
 
-@pytest.mark.parametrize(
-    ("name", "command"),
-    [
-        ("celeba", "python -m data_scripts.prepare_celeba"),
-        ("imagenette-64", "python -m data_scripts.prepare_imagenet"),
-    ],
-)
+COMMANDS = {
+    "celeba": "prepare_celeba --source FOLDER`",
+    "celeba-32": "prepare_celeba --source FOLDER --size 32`",
+    "imagenette-64": "prepare_imagenet --source FOLDER --name imagenette --size 64`",
+    "imagenet-32": "prepare_imagenet --source FOLDER --name imagenet --size 32`",
+}
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS.items())
 def test_a_missing_set_names_its_command(name, command):
-    with pytest.raises(data.DataMissing, match=command) as error:
+    with pytest.raises(data.DataMissing) as error:
         data.load(name, "train")
-    assert f"'{name}'" in str(error.value)
+    assert f"The data set '{name}' is not prepared" in str(error.value)
+    assert f"`python -m data_scripts.{command}" in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS.items())
+@pytest.mark.parametrize("version", [None, 1, 99])
+def test_a_set_of_another_version_is_noticed_with_its_command(name, command, version):
+    """The first version kept class trees sorted by class: its first pictures are of one class."""
+    prepare(name)
+    path = cache_root() / "data" / name / "about.json"
+    about = json.loads(path.read_text())
+    del about["version"]
+    path.write_text(json.dumps(about if version is None else about | {"version": version}))
+    with pytest.raises(data.DataMissing, match="another version") as error:
+        data.load(name)
+    assert f"`python -m data_scripts.{command}" in str(error.value)
+    prepared = [path.name for path in path.parent.iterdir()]
+    assert len(prepared) == 3, "loading deletes nothing"
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "no array", "gone"])
@@ -254,6 +274,17 @@ def test_a_damaged_array_names_its_file_and_the_command(damage):
         data.load("celeba")
 
 
+def test_a_disk_that_fails_for_a_moment_is_no_damage(monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.EIO, "Input/output error", "train_x.npy")
+
+    prepare("celeba")
+    monkeypatch.setattr(sets.np, "load", fail)
+    with pytest.raises(OSError, match="Input/output error") as error:
+        data.load("celeba")
+    assert not isinstance(error.value, data.DataMissing)
+
+
 def test_an_array_of_another_length_than_about_says_is_refused():
     x, _ = prepare("celeba")
     np.save(cache_root() / "data" / "celeba" / "train_x.npy", x[:5])
@@ -261,10 +292,10 @@ def test_an_array_of_another_length_than_about_says_is_refused():
         data.load("celeba")
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"splits": 3}'])
+@pytest.mark.parametrize("text", ["{", "{}", "[]", "\xff", '{"splits": 3}'])
 def test_a_damaged_about_names_its_file_and_the_command(text):
     prepare("celeba")
-    (cache_root() / "data" / "celeba" / "about.json").write_text(text)
+    (cache_root() / "data" / "celeba" / "about.json").write_text(text, encoding="latin1")
     with pytest.raises(data.DataMissing, match=r"about\.json.*prepare_celeba"):
         data.load("celeba")
 

@@ -21,12 +21,13 @@ from small_sets import (
     IMAGES,
     assert_refused,
     NAMES,
+    row_of,
     write_celeba,
     write_tree,
 )
 from small_sets import call, celeba, clean  # noqa: F401  fixtures
 
-from data_scripts import common, prepare_celeba, prepare_imagenet
+from data_scripts import arrays, common, prepare_celeba, prepare_imagenet, prepared_set
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.sampled_from(["u1", "i8"]))
@@ -38,11 +39,11 @@ def test_rows_written_in_parts_load_as_one_array(counts, kind):
         part, n = Path(folder) / "x.npy.part", 0
         part.write_bytes(b"left by an older run")
         for count in counts:
-            common.put(part, dtype, n, values[n : n + count])
+            arrays.put(part, dtype, n, values[n : n + count])
             n += count
         with open(part, "ab") as file:
             file.write(b"what a killed run wrote past the last checkpoint")
-        common.seal(part, dtype, n)
+        arrays.seal(part, dtype, n)
         np.testing.assert_array_equal(np.load(part, mmap_mode="c"), values)
 
 
@@ -55,9 +56,9 @@ def test_celeba_crop_and_attributes(call, tmp_path, size, box):
     jpg = Image.open(tmp_path / "source" / IMAGES / "000002.jpg")
     face = Image.fromarray(np.asarray(jpg)[top : top + side, left : left + side])
     expected = np.asarray(face.resize((64, 64), Image.Resampling.BILINEAR))
-    np.testing.assert_array_equal(x[1], np.moveaxis(expected, 2, 0))
+    np.testing.assert_array_equal(x[row_of(2, [1, 2])], np.moveaxis(expected, 2, 0))
     assert y.dtype == np.uint8
-    np.testing.assert_array_equal(y, attributes[:2])
+    np.testing.assert_array_equal(y, prepared_set.shuffled(attributes[:2]))
     assert json.loads((tmp_path / "out" / "about.json").read_text())["names"] == NAMES
 
 
@@ -84,18 +85,19 @@ def test_celeba_partition(call, tmp_path, partition, counts, rule):
     assert {split: facts["n"] for split, facts in about["splits"].items()} == counts
     assert rule in about["split_rule"]
     last = np.load(tmp_path / "out" / "test_y.npy")
-    np.testing.assert_array_equal(last, attributes[-counts["test"] :])
+    np.testing.assert_array_equal(last, prepared_set.shuffled(attributes[-counts["test"] :]))
 
 
 def test_imagenet_tree(call, tmp_path):
     write_tree(tmp_path / "source")
     assert call(prepare_imagenet, "--size", "32")[0] == 0
-    x, y = (np.load(tmp_path / "out" / f"train_{key}.npy") for key in "xy")
-    assert x.shape == (18, 3, 32, 32) and y.dtype == np.int64
-    assert y.tolist() == 9 * [0] + 9 * [1]
+    x, labels = (np.load(tmp_path / "out" / f"train_{key}.npy") for key in "xy")
+    assert x.shape == (18, 3, 32, 32) and labels.dtype == np.int64
+    assert labels.tolist() == prepared_set.shuffled(9 * [0] + 9 * [1])
     picture = Image.open(tmp_path / "source/train/n02102040/n02102040_3.JPEG")  # 97x90, RGB
     wide = picture.resize((34, 32), Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(x[12], np.asarray(wide)[:, 1:33].transpose(2, 0, 1))
+    found = x[row_of(12, range(18))]  # the fourth of the second class
+    np.testing.assert_array_equal(found, np.asarray(wide)[:, 1:33].transpose(2, 0, 1))
     about = json.loads((tmp_path / "out" / "about.json").read_text())
     assert about["names"] == ["tench", "English springer"] and about["name"] == "source-32"
     assert about["splits"]["test"]["n"] == 4
@@ -105,11 +107,12 @@ def test_imagenet_without_val_holds_out_every_tenth(call, tmp_path):
     write_tree(tmp_path / "source", train=15, val=0)
     _, text, _ = call(prepare_imagenet)
     labels = {s: np.load(tmp_path / "out" / f"{s}_y.npy").tolist() for s in ("train", "test")}
-    assert labels["test"] == [0, 1, 1] and len(labels["train"]) == 27
+    assert sorted(labels["test"]) == [0, 1, 1] and len(labels["train"]) == 27
     held_out = np.load(tmp_path / "out" / "test_x.npy")
     shutil.copytree(tmp_path / "source" / "train", tmp_path / "source" / "val")
     call(prepare_imagenet, "--again")
-    np.testing.assert_array_equal(np.load(tmp_path / "out" / "test_x.npy")[9::10], held_out)
+    rows = [row_of(i, range(30)) for i in prepared_set.shuffled([9, 19, 29])]
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "test_x.npy")[rows], held_out)
     assert "every tenth" in text
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_sets import row_of
 
 from data_scripts import prepare_celeba, prepare_imagenet
 
@@ -40,12 +41,13 @@ def straightforward(path):
 def test_celeba(tmp_path):
     about, arrays = prepared(prepare_celeba, tmp_path)
     (x, y), folder = arrays["train"], SOURCE / "celeba"
+    row = lambda i: row_of(i, range(len(x)))  # of the picture with the i-th number
     for i in (0, 1234, len(x) - 1):
         path = folder / "img_align_celeba" / f"{i + 1:06d}.jpg"
-        np.testing.assert_array_equal(x[i], straightforward(path))
+        np.testing.assert_array_equal(x[row(i)], straightforward(path))
     rows = (folder / "list_attr_celeba.txt").read_text().splitlines()
     assert about["names"] == rows[1].split() and len(about["names"]) == 40
-    assert y[1234].tolist() == [int(v == "1") for v in rows[2 + 1234].split()[1:]]
+    assert y[row(1234)].tolist() == [int(v == "1") for v in rows[2 + 1234].split()[1:]]
     if len(list((folder / "img_align_celeba").iterdir())) == 10_000:
         assert {s: f["n"] for s, f in about["splits"].items()} == {"train": 9000, "test": 1000}
         assert "last tenth" in about["split_rule"]
