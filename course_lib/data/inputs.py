@@ -27,7 +27,7 @@ def tensor(word):
         for change in changes:
             key, _, value = change.partition("=")
             result = CHANGES[key](result, int(value))
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, ValueError) as error:
         raise ValueError(
             f"'{word}' names no tensor; write set/split/n:part:change=number, as in "
             f"'faces/train/3000:x:side=32' ({error})"
