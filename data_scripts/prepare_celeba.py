@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from course_lib.paths import cache_root
-from data_scripts import common, prepared_set
+from data_scripts import common, prepared_set, summary
 from data_scripts.common import BadItem, Problem
 
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -225,7 +225,7 @@ def tables(folder, skip_checks):
 def prepare(args):
     name = "celeba" if args.size == 64 else f"celeba-{args.size}"
     out = args.out or cache_root() / "data" / name
-    if prepared_set.is_complete(out, args.again):
+    if summary.is_complete(out, args.again):
         return
     folder = common.locate(args.source, "celeba", inside, LAYOUT) or download()
     paths = listing(folder)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from course_lib.paths import cache_root
-from data_scripts import common, prepared_set
+from data_scripts import common, prepared_set, summary
 from data_scripts.common import Problem
 
 LAYOUT = "train/<class>/*.JPEG"
@@ -136,7 +136,7 @@ def prepare(args):
     title = re.sub(r"[^\w-]+", "-", args.name or args.download or folder.resolve().name)
     name = f"{title}-{args.size}"
     out = args.out or cache_root() / "data" / name
-    if prepared_set.is_complete(out, args.again):
+    if summary.is_complete(out, args.again):
         return
     folder = folder or download()
     classes, splits, rule = split_items(folder)

@@ -253,6 +253,25 @@ def test_no_permission(as_nobody, capsys, locked):
     )
 
 
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (
+            OSError(errno.EROFS, "Read-only file system", "a/file"),
+            ["a/file", "choose another", "--out"],
+        ),
+        (OSError(errno.EIO, "Input/output error", "a/file"), ["a/file: Input/output error"]),
+        (common.Unreadable("a/file: not readable as JSON"), ["a/file: not readable as JSON"]),
+        (common.Busy("a/lock: another process holds it"), ["a/lock: another process"]),
+    ],
+)
+def test_what_else_may_fail_is_one_line(error, words, tmp_path, capsys):
+    def fail(args):
+        raise error
+
+    assert_refused((common.run(fail, None), *capsys.readouterr()), tmp_path / "out", *words)
+
+
 def test_another_run_is_writing(celeba, call, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "train_x.npy.part").write_text("of the other run")

@@ -10,7 +10,7 @@ from small_sets import NAMES, contents, picture, write_celeba, write_tree
 from small_sets import call, celeba, clean  # noqa: F401  fixtures
 
 from course_lib import data
-from data_scripts import common, prepare_celeba, prepare_imagenet, prepared_set
+from data_scripts import common, prepare_celeba, prepare_imagenet, prepared_set, summary
 
 SIZES = {f"class{c}": 60 + 10 * c for c in range(10)}  # 60 to 150 pictures, 1,050 in all
 
@@ -58,7 +58,7 @@ def test_counts_of_attributes_are_printed_and_kept(call, tmp_path):
 
 def test_of_many_classes_the_fewest_and_the_most_are_printed():
     counts = {f"class{i}": 700 + i for i in range(1000)}
-    assert prepared_set.in_words(counts) == "1,000 classes of 700 to 1,699"
+    assert summary.in_words(counts) == "1,000 classes of 700 to 1,699"
 
 
 def test_the_order_is_the_same_with_every_version_of_numpy():

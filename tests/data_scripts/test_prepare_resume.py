@@ -1,5 +1,6 @@
 """A preparation that is killed and run again ends in the very bytes of an unbroken one."""
 
+import errno
 import json
 import os
 import signal
@@ -150,6 +151,26 @@ def test_a_damaged_start_is_not_continued(source, unbroken, half_done, damage):
     assert contents(half_done) == unbroken
 
 
+def test_a_disk_that_fails_for_a_moment_costs_nothing(
+    source, unbroken, half_done, monkeypatch, capsys
+):
+    """What cannot be read just now is not taken for damage."""
+    before = contents(half_done)
+
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepared_set, "read_json", fail)
+        assert prepare_celeba.main(options(source, half_done)) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "progress.json: Input/output error" in err
+    assert contents(half_done) == before
+    reads = count_reads(monkeypatch)
+    assert prepare_celeba.main(options(source, half_done)) == 0
+    assert contents(half_done) == unbroken and len(reads) == 14 - 8
+
+
 def test_another_source_is_not_continued(source, half_done, tmp_path):
     first, second = (source / "img_align_celeba" / f"00000{i}.jpg" for i in (1, 3))
     first.write_bytes(second.read_bytes())
@@ -176,7 +197,7 @@ def test_again_prepares_anew(source, unbroken, tmp_path, monkeypatch):
     assert len(reads) == 14 and contents(tmp_path / "unbroken") == unbroken
 
 
-@pytest.mark.parametrize("damage", ["changed", "truncated", "missing", "about"])
+@pytest.mark.parametrize("damage", ["changed", "truncated", "empty", "missing", "about", "list"])
 def test_a_damaged_set_is_prepared_anew(source, unbroken, tmp_path, capsys, damage):
     out = tmp_path / "unbroken"
     array, about = out / "train_x.npy", out / "about.json"
@@ -184,6 +205,10 @@ def test_a_damaged_set_is_prepared_anew(source, unbroken, tmp_path, capsys, dama
         array.unlink()
     elif damage == "about":
         about.write_text(about.read_text()[:30])
+    elif damage == "list":
+        about.write_text("[]")
+    elif damage == "empty":
+        array.write_bytes(b"")
     else:
         array.write_bytes(unbroken["train_x.npy"][:-1] + (b"?" if damage == "changed" else b""))
     assert prepare_celeba.main(options(source, out)) == 0
