@@ -1,7 +1,8 @@
 """Pictures: `data.load("faces", "test", 500)`, and what is done with them before a model sees them.
 
-The sets are in `sets`, passes over them in `batches`, warps and shifts in `augment`, pictures that
-a model was not trained on in `outliers`, the renderer of faces in `faces`.
+Sets are opened in `sets`; those that are always there are in `mnist` and `embedded`, the renderer
+of faces in `faces`. Passes over pictures are in `batches`, warps and shifts in `augment`, pictures
+that a model was not trained on in `outliers`.
 """
 
 from course_lib.data.batches import Batches, binarise, downsample, in_batches, pixels

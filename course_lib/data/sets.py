@@ -3,7 +3,7 @@
 Embedded, no file or network needed:
     mnist    the publishers' 60,000 and 10,000 handwritten digits, 28x28
     photos   64x64 crops of scikit-learn's two sample photographs
-    faces    rendered 64x64 portraits with known factors (course_lib.data.faces.render)
+    faces    rendered 64x64 portraits of people with known factors
     closeups rendered 32x32 close-ups of one face in which ten known factors vary
 Prepared by the scripts in data_scripts/ and opened memory-mapped: celeba, imagenette-64, ...
 Nothing ever stands in for a set that is missing: the error says how to prepare it.
