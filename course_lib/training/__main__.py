@@ -2,8 +2,8 @@
 
 One host with 8 GPUs (the same line with fewer, or none, trains on as many CPU processes):
 
-    torchrun --standalone --nproc-per-node=8 --max-restarts=3 -m course_lib.training \\
-        hvae --data imagenet-64 --held 5000 --epochs 10 batch=256 lr=1e-3
+    torchrun --standalone --local-addr=127.0.0.1 --nproc-per-node=8 --max-restarts=3 \\
+        -m course_lib.training hvae --data imagenet-64 --held 5000 --epochs 10 --batch 256 --lr 1e-3
 
 Two hosts, the same line on each; every host needs the prepared set:
 
@@ -11,15 +11,16 @@ Two hosts, the same line on each; every host needs the prepared set:
     torchrun --nnodes=2 --nproc-per-node=8 --max-restarts=3 --rdzv-backend=c10d --rdzv-id=hvae \\
         --rdzv-endpoint=FIRST_HOST:29400 -m course_lib.training hvae --data imagenet-64 ...
 
-batch is that of all processes together. The run is runs.train_or_load(hvae.recipe, [x], settings,
-epochs), with hvae.held_out and [x_test] behind it where the family has `held_out` and the set a
-test split. Rank 0 writes the checkpoint and the run; a process that dies is restarted by torchrun
-together with the others, and all take up that checkpoint. Bad input is one line a host, which
-torchrun's restarts repeat: it cannot know that trying again does not help.
+Without torchrun it trains in one process. `python -m course_lib.training hvae --help` lists the
+settings of a family; --batch is the batch of all processes together. The run is
+runs.train_or_load(hvae.recipe, [x], settings, epochs), with hvae.held_out and [x_test] behind it
+where the family has `held_out` and the set a test split. Rank 0 writes the checkpoint and the run;
+a process that dies is restarted by torchrun together with the others, and all take up that
+checkpoint. Bad input is one line a host, which torchrun's restarts repeat: it cannot know that
+trying again does not help.
 """
 
 import argparse
-import ast
 import importlib
 import inspect
 import os
@@ -31,15 +32,15 @@ from course_lib.data import sets
 from course_lib.data.batches import binarise, downsample
 from course_lib.training import distributed, loop, records, runs
 
+PROGRAM = "torchrun ... -m course_lib.training"
+
 
 def main(words=None):
     """The exit status: 0, 1 for a loss that is no number, 2 for input that a person can mend."""
     try:
-        options = read(words)
-        recipe, evaluate = family(options.family)
-        options.settings = settings(recipe, options.settings, options.epochs)
+        options, settings = read(sys.argv[1:] if words is None else words)
         distributed.join(alone=True)
-        report(*trained(options, recipe, evaluate))
+        report(*train(options, settings))
     except loop.Diverged as error:
         return stop(error, 1)
     except (OSError, ValueError) as error:
@@ -50,31 +51,41 @@ def main(words=None):
 
 def stop(error, status):
     """Say it once a host: a set may be missing on one of them."""
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    if first_of_host():
         print(f"course_lib.training: {error}", file=sys.stderr, flush=True)
     return status
 
 
+def first_of_host():
+    """Whether this process speaks for its host."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is a ValueError in one line, and help is printed once a host."""
+
+    def error(self, message):
+        raise ValueError(message)
+
+    def print_help(self, file=None):
+        if first_of_host():
+            super().print_help(file)
+
+
 def read(words):
-    """The command line; ValueError where argparse would print its help, once a process."""
-    parser = argparse.ArgumentParser(
-        "torchrun ... -m course_lib.training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("family", help="hvae, vae, ...; ae.conv_recipe where a family has several")
-    parser.add_argument("settings", nargs="*", help="name=value of the recipe, values in Python")
-    parser.add_argument("--data", required=True, help="an embedded or prepared set; split train")
-    parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--pictures", type=int, help="the first n pictures only")
-    parser.add_argument("--held", type=int, help="evaluate on the first n test pictures only")
-    parser.add_argument("--side", type=int, help="averaged to this side, in each rank's memory")
-    parser.error = refuse
-    return parser.parse_intermixed_args(words)
-
-
-def refuse(message):
-    raise ValueError(message)
+    """The command line: what belongs to the command, and {name: value} of the recipe's settings."""
+    first = Parser(PROGRAM, description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    first.add_argument("family", help="hvae, vae, ...; ae.conv_recipe where a family has several")
+    name = first.parse_args(words[:1]).family
+    recipe, evaluate = family(name)
+    defaults = settings_of(recipe)
+    options, unknown = parser(name, recipe, defaults).parse_known_args(words[1:])
+    if unknown:
+        names = ", ".join(f"--{setting}" for setting in defaults)
+        raise ValueError(f"{name} knows no {' '.join(unknown)}; its settings are {names}")
+    options.family, options.recipe, options.evaluate = name, recipe, evaluate
+    settings = {setting: getattr(options, setting) for setting in defaults}
+    return options, {s: tuple(v) if isinstance(v, list) else v for s, v in settings.items()}
 
 
 def family(name):
@@ -86,62 +97,77 @@ def family(name):
         raise ValueError(f"there is no family '{file}' in course_lib.models") from None
     recipe = getattr(module, function or "recipe", None)
     if recipe is None:
-        found = [f"{file}.{n}" for n in vars(module) if n.endswith("recipe")]
-        raise ValueError(f"'{name}' is no recipe; {file} has {', '.join(found) or 'none'}")
+        recipes = [f"{file}.{n}" for n in vars(module) if n.endswith("recipe")]
+        raise ValueError(f"'{name}' is no recipe; {file} has {', '.join(recipes) or 'none'}")
     return recipe, getattr(module, "held_out", None)
 
 
-def settings(recipe, pairs, epochs):
-    """{name: value} of ["batch=256", ...]; ValueError on what the recipe does not know. A recipe
-    whose schedule has a length of its own is given `epochs`."""
-    known = inspect.signature(recipe).parameters
-    more = [n for n in list(known)[1:] if known[n].default is inspect.Parameter.empty]
-    if more:
+def settings_of(recipe):
+    """{name: default} of all but the pictures; ValueError for a recipe that needs more."""
+    _, *parameters = inspect.signature(recipe).parameters.values()
+    needed = [p.name for p in parameters if p.default is inspect.Parameter.empty]
+    if needed:
         raise ValueError(
-            f"this recipe needs {', '.join(more)} beside the pictures: call runs.train_or_load in "
-            "a script under torchrun"
+            f"this recipe needs {', '.join(needed)} beside the pictures: call runs.train_or_load "
+            "in a script under torchrun"
         )
-    usual = {n: known[n].default for n in list(known)[1:]}
-    scheduled = {"epochs": epochs} if usual.get("epochs") else {}
-    return scheduled | dict(setting(pair, usual) for pair in pairs)
+    return {p.name: p.default for p in parameters}
 
 
-def setting(pair, usual):
-    """(name, value) of "batch=256"; usual: {name: default} of the recipe."""
-    name, _, text = pair.partition("=")
-    if name not in usual:
-        raise ValueError(f"the recipe has no setting '{name}'; it has {', '.join(usual)}")
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        raise ValueError(f"'{pair}': write it as in Python, batch=256 or width=(64,32)") from None
-    kind = {int: (int,), float: (int, float), tuple: (tuple, list)}.get(type(usual[name]))
-    if kind and not isinstance(value, kind):
-        raise ValueError(f"'{pair}': {name} is {usual[name]!r} by default; give a value like it")
-    return name, value
+def parser(name, recipe, defaults):
+    """The options of the command, and each setting of the recipe with its type and default. A
+    recipe whose schedule has a length of its own is given --epochs."""
+    usage = f"{PROGRAM} {name} --data SET --epochs N [--setting VALUE ...]"
+    options = Parser(usage=usage, description=inspect.getdoc(recipe), allow_abbrev=False)
+    options.add_argument("--data", required=True, help="an embedded or prepared set; split train")
+    options.add_argument("--epochs", required=True, type=int, help="how many to train")
+    options.add_argument("--pictures", type=int, help="the first n pictures only")
+    options.add_argument("--held", type=int, help="evaluate on the first n test pictures only")
+    options.add_argument("--side", type=int, help="averaged to this side, in each rank's memory")
+    settings = options.add_argument_group(f"settings of {name}, and their defaults")
+    for setting, default in defaults.items():
+        if setting != "epochs":
+            add_setting(settings, f"--{setting}", default)
+    return options
 
 
-def trained(options, recipe, evaluate):
+def add_setting(group, option, default):
+    """A flag, a number, or as many numbers as the default has."""
+    if isinstance(default, bool):
+        action = argparse.BooleanOptionalAction
+        group.add_argument(option, action=action, default=default, help=f"{default}")
+        return
+    values = default if isinstance(default, tuple) else (default,)
+    group.add_argument(
+        option,
+        type=type(values[0]),
+        nargs=len(values) if isinstance(default, tuple) else None,
+        default=default,
+        metavar=type(values[0]).__name__.upper(),
+        help=" ".join(map(str, values)),
+    )
+
+
+def train(options, settings):
     """The run, and how many pictures it trained on."""
     x, held = pictures(options, "train", options.pictures), []
-    if evaluate is not None and has_test(options.data):
+    if options.evaluate is not None and has_test(options.data):
         held = [pictures(options, "test", options.held)]
-        if options.settings.get("n_mixtures") == 0:  # the likelihood is of binary pictures
+        if settings.get("n_mixtures") == 0:  # the likelihood is of binary pictures
             held = [binarise(held[0], seed=0)]
     if options.epochs > 0:
-        try_out(options, recipe, x)
-    run = runs.train_or_load(
-        recipe, [x], options.settings, options.epochs, evaluate if held else None, held
-    )
+        try_out(options, settings, x)
+    evaluate = options.evaluate if held else None
+    run = runs.train_or_load(options.recipe, [x], settings, options.epochs, evaluate, held)
     return run, len(x)
 
 
-def try_out(options, recipe, x):
+def try_out(options, settings, x):
     """A step on four pictures, thrown away: ValueError where family and pictures do not fit."""
-    few = options.settings | {"batch": min(4, options.settings.get("batch", 4))}
+    settings = settings | {"batch": min(4, settings.get("batch", 4))}
     try:
         with distributed.fork_rng():
-            step, batches = recipe(x[:4].clone(), **few)
+            step, batches = options.recipe(x[:4].clone(), **settings)
             step(*next(iter(batches.epoch(0))))
     except (TypeError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -152,6 +178,7 @@ def try_out(options, recipe, x):
 
 
 def pictures(options, split, n=None):
+    """The first n pictures of a split, at the side that was asked for."""
     if options.side is not None and options.side < 1:
         raise ValueError(f"--side {options.side}: a side is at least one pixel")
     x = sets.load(options.data, split, n).x
@@ -172,10 +199,10 @@ def has_test(name):
 def report(run, n):
     """Where the run lies, and how quickly it was trained."""
     if distributed.rank() == 0:
-        seen = run.about["steps"] * min(run.about["settings"]["batch"], n)
+        n_seen = run.about["steps"] * min(run.about["settings"]["batch"], n)
         print(
             f"kept under {run.about['key']} in {records.folder_of(run.about)}; trained at "
-            f"{seen / run.about['seconds']:.0f} images/s, evaluation included, on "
+            f"{n_seen / run.about['seconds']:.0f} images/s, evaluation included, on "
             f"{run.about['device']}"
         )
 

@@ -174,6 +174,10 @@ if __name__ == "__main__":
 # ---- the tests ----------------------------------------------------------------------------------
 
 
+# Without the address torchrun asks for the host's own name, for minutes where that has none.
+ONE_HOST = ("--standalone", "--local-addr=127.0.0.1")
+
+
 def torchrun(*words, cache, restarts=0, n=2):
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COURSE_CACHE": str(cache)}
     environment["PYTHONPATH"] = str(Path(toy_family.__file__).parent)  # of the tests' helpers
@@ -181,7 +185,7 @@ def torchrun(*words, cache, restarts=0, n=2):
         sys.executable,
         "-m",
         "torch.distributed.run",
-        "--standalone",
+        *ONE_HOST,
         f"--nproc-per-node={n}",
         f"--max-restarts={restarts}",
     ]
@@ -275,7 +279,7 @@ def test_killed_workers_are_restarted_and_end_in_the_weights_of_an_unbroken_run(
     assert steps["steps-0-1"] == 12 and steps["steps-1-0"] == 8  # 11 and 7 steps were kept
     assert steps["steps-2-0"] == steps["steps-2-1"] == 6 * 8 - 11 - 7
     assert "taken up at epoch 2, batch 4" in done.stdout  # after step 11
-    name = f"hvae.recipe-{trained[1][0]['deep']}"
+    name = f"models.hvae.recipe-{trained[1][0]['deep']}"
     broken, unbroken = (
         json.loads((p / "cache-0" / "runs" / name / "run.json").read_text())
         for p in (tmp_path, trained[0])
@@ -308,9 +312,12 @@ def test_the_command_trains_what_a_notebook_opens(monkeypatch):
         2,
         "--held",
         8,
-        "width=8",
-        "z_dim=4",
-        "batch=16",
+        "--width",
+        8,
+        "--z_dim",
+        4,
+        "--batch",
+        16,
         cache=cache_root(),
     )
     assert done.returncode == 0, done.stderr
@@ -334,8 +341,10 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
         64,
         "--epochs",
         2,
-        "lr=1e30",
-        "batch=16",
+        "--lr",
+        1e30,
+        "--batch",
+        16,
         cache=cache_root(),
     )
     assert done.returncode != 0
@@ -350,19 +359,20 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
         ("haev --data mnist --epochs 1", "no family 'haev'"),
         ("ae --data mnist --epochs 1", "ae has ae.wide_recipe, ae.narrow_recipe, ae.conv_recipe"),
         ("cvae --data mnist --epochs 1", "needs c beside the pictures"),
-        ("vae --data mnist --epochs 1 widht=8", "no setting 'widht'; it has z_dim, width"),
-        ("vae --data mnist --epochs 1 width=wide", "write it as in Python"),
+        ("vae --data mnist --epochs 1 --widht 8", "no --widht 8; its settings are --z_dim"),
+        ("vae --data mnist --epochs 1 width=8", "no width=8; its settings are --z_dim, --width"),
+        ("vae --data mnist --epochs 1 --width wide", "--width: invalid int value: 'wide'"),
+        ("", "required: family"),
         ("vae --data imagenet-9 --epochs 1", "'imagenet-9' is not prepared"),
         ("vae --data mnist", "--epochs"),
         ("vae --data mnist --epochs 0", "needs at least one"),
         ("vae --data mnist --epochs 1 --side 9", "cannot be averaged to side 9"),
-        ("vae --data mnist --epochs 1 batch=0", "nothing to train on"),
+        ("vae --data mnist --epochs 1 --batch 0", "nothing to train on"),
         ("gan --data faces --pictures 8 --epochs 1", "descends one loss"),
         ("vae --data mnist --epochs 1", "cannot train on pictures (1, 28, 28) of 'mnist'"),
-        ("hvae --data faces --epochs 1 width=64", "width is (512, 256, 64) by default"),
-        ("vae --data mnist --epochs 1 batch='64'", "give a value like it"),
+        ("hvae --data faces --epochs 1 --width 64", "--width: expected 3 arguments"),
+        ("vae --data mnist --epochs 1 --batch 6.4", "--batch: invalid int value: '6.4'"),
         ("vae --data mnist --epochs 1 --side 0", "a side is at least one pixel"),
-        ("inpainting.guess_recipe --data mnist --epochs 2 epochs=3", "give both the same number"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(line, message, alone, capsys):
@@ -371,10 +381,44 @@ def test_bad_input_is_one_line_and_status_2(line, message, alone, capsys):
     assert message in said and said.count("\n") == 1
 
 
+def test_the_settings_of_a_family_are_options_with_its_types_and_defaults(capsys):
+    line = "hvae --data faces --epochs 3 --width 8 6 4 --lr 1e-2 --simple --no-bf16 --seed=2"
+    options, settings = command.read(line.split())
+    wanted = {"width": (8, 6, 4), "lr": 0.01, "simple": True, "bf16": False, "seed": 2}
+    assert settings == runs.arguments(hvae.recipe, [toy_family.pictures()], wanted)
+    assert (options.data, options.epochs, options.recipe) == ("faces", 3, hvae.recipe)
+    with pytest.raises(SystemExit) as end:
+        command.main(["hvae", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert end.value.code == 0 and "Adam on guarded gradients" in shown
+    assert "--width INT INT INT 512 256 64" in shown and "--lr FLOAT 0.001" in shown
+
+
+def test_a_recipe_with_a_schedule_is_given_the_epochs_of_the_run():
+    line = "inpainting.guess_recipe --data mnist --epochs 7"
+    assert command.read(line.split())[1]["epochs"] == 7
+
+
+def test_only_the_first_process_of_a_host_speaks(alone, monkeypatch, capsys):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert command.main(["vae"]) == 2
+    with pytest.raises(SystemExit):
+        command.main(["vae", "--help"])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_commands_for_one_host_start_where_its_name_does_not_resolve():
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *root.glob("docs/*.md")]
+    texts = [command.__doc__, *(page.read_text(encoding="utf-8") for page in pages)]
+    lines = [line for text in texts for line in text.splitlines() if "--standalone" in line]
+    assert len(lines) >= 2 and all(" ".join(ONE_HOST) in line for line in lines)
+
+
 def test_a_likelihood_of_binary_pictures_is_measured_on_binary_ones(alone, monkeypatch):
     small = {"n_mixtures": 0, "sides": (2, 4, 8), "width": (8, 8, 8), "z_dim": 2, "batch": 8}
-    words = "hvae --data mnist --pictures 16 --held 8 --epochs 1".split()
-    assert command.main(words + [f"{k}={v}".replace(" ", "") for k, v in small.items()]) == 0
+    line = "hvae --data mnist --pictures 16 --held 8 --epochs 1 --n_mixtures 0 --sides 2 4 8"
+    assert command.main(f"{line} --width 8 8 8 --z_dim 2 --batch 8".split()) == 0
     monkeypatch.setattr(
         "course_lib.training.loop.fit", lambda *a: pytest.fail("it was trained again")
     )
@@ -391,7 +435,7 @@ def alone():
 
 
 def test_without_torchrun_the_command_trains_in_its_own_process(alone, capsys):
-    words = "ae.narrow_recipe --data mnist --pictures 64 --epochs 2 batch=16".split()
+    words = "ae.narrow_recipe --data mnist --pictures 64 --epochs 2 --batch 16".split()
     assert command.main(words) == 0
     assert "images/s" in capsys.readouterr().out and not dist.is_initialized()
 
