@@ -69,12 +69,13 @@ def file_digest(path):
 
 
 @contextlib.contextmanager
-def locked(path):
-    """Hold the lock file `path`, made if need be; Busy at once where another process holds it. The
-    lock ends with the process, however that ends; the empty file stays."""
+def locked(path, wait=0):
+    """Hold the lock file `path`, made if need be. Busy where another process holds it, and still
+    does after `wait` seconds. The lock ends with the process, however that ends; the empty file
+    stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, blocking=False):
+        with FileLock(path, timeout=wait):
             yield
     except Timeout:
         raise Busy(f"{path}: another process holds this lock; wait for it to end") from None
