@@ -2,10 +2,9 @@
 
 import json
 import math
-import os
 import re
 import shutil
-from pathlib import Path
+from numbers import Real
 
 from IPython.display import Markdown, display
 
@@ -13,7 +12,7 @@ from course_lib.atomic import write_bytes, write_text
 from course_lib.course import figures
 from course_lib.course.inspection import DEVICE
 from course_lib.course.protocol import PROTOCOL, VERDICTS
-from course_lib.paths import cache_root
+from course_lib.paths import cache_root, results_folder
 from course_lib.training.distributed import device_name
 
 
@@ -49,14 +48,16 @@ def protocol(about, trained=None, unit="", scale="[0, 1]", seed=0, **more):
 
 
 def choose(profiles, profile, budget):
-    """The settings of a profile, and its epochs times `budget`, at least one each.
+    """The settings of a profile, and its epochs times `budget` (0 to 1), at least one each.
 
     profiles: {name: settings}; a settings dict has "epochs", {run: number}.
     """
     if profile not in profiles:
         raise ValueError(f"profile is '{profile}'; there are {', '.join(profiles)}")
-    if not budget > 0:
-        raise ValueError(f"budget is {budget}; it must be above 0, and 1 is the whole profile")
+    if not (isinstance(budget, Real) and 0 < budget <= 1):
+        raise ValueError(
+            f"budget is {budget!r}; it must be a number above 0 and at most 1, the whole profile"
+        )
     settings = profiles[profile]
     epochs = {name: max(1, round(budget * n)) for name, n in settings["epochs"].items()}
     return settings, epochs
@@ -126,11 +127,6 @@ def answer(question, title, text, ours="", claim="", source="", verdict="no clai
     if claim:
         display(Markdown(f"*Claim ({source}): {claim} Ours: {ours} Verdict: **{verdict}**.*"))
     write_text(results_folder() / f"answer-{question}.json", json.dumps(record, indent=1))
-
-
-def results_folder():
-    """Where kept results go: COURSE_RESULTS, which reports/build.py sets, or the cache."""
-    return Path(os.environ.get("COURSE_RESULTS") or cache_root() / "results")
 
 
 def tensorboard(runs):
