@@ -79,6 +79,7 @@ def file_digest(path):
 
 
 @contextlib.contextmanager
+<<<<<<< HEAD
 def locked(path):
     """Hold the lock file `path`, made if need be; Busy at once where another process holds it.
 
@@ -93,5 +94,15 @@ def locked(path):
             finally:
                 with contextlib.suppress(OSError):  # Windows keeps a file that is open
                     path.unlink()
+=======
+def locked(path, wait=0):
+    """Hold the lock file `path`, made if need be. Busy where another process holds it, and still
+    does after `wait` seconds. The lock ends with the process, however that ends; the empty file
+    stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=wait):
+            yield
+>>>>>>> reports
     except Timeout:
         raise Busy(f"{path}: another process holds this lock; wait for it to end") from None

@@ -27,7 +27,7 @@ def weights_root():
 
 
 def results_folder():
-    """Where kept results go: COURSE_RESULTS, which reports/build.py sets, or the cache."""
+    """Where kept results go: COURSE_RESULTS, which reports/run.py sets, or the cache."""
     return from_user(os.environ.get("COURSE_RESULTS") or cache_root() / "results")
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+from numbers import Real
 
 from IPython.display import Markdown, display
 
@@ -52,14 +53,16 @@ def _distinct(values):
 
 
 def choose(profiles, profile, budget):
-    """The settings of a profile, and its epochs times `budget`, at least one each.
+    """The settings of a profile, and its epochs times `budget` (0 to 1), at least one each.
 
     profiles: {name: settings}; a settings dict has "epochs", {run: number}.
     """
     if profile not in profiles:
         raise ValueError(f"profile is '{profile}'; there are {', '.join(profiles)}")
-    if not budget > 0:
-        raise ValueError(f"budget is {budget}; it must be above 0, and 1 is the whole profile")
+    if not (isinstance(budget, Real) and 0 < budget <= 1):
+        raise ValueError(
+            f"budget is {budget!r}; it must be a number above 0 and at most 1, the whole profile"
+        )
     settings = profiles[profile]
     epochs = {name: max(1, round(budget * n)) for name, n in settings["epochs"].items()}
     return settings, epochs

@@ -16,8 +16,8 @@ from course_lib.data.faces import factors
 def tensor(word):
     """The tensor that `word` names, set/split[/n]:part[:change...]. ValueError where it names none.
 
-    part: x, y, one_hot, nothing or factors. A change is side=S (averaged to that side) or pad=P (zeros on
-    every edge). DataMissing where the set is not prepared.
+    part: x, y, one_hot, nothing or factors. A change is side=S (averaged to that side) or pad=P
+    (zeros on every edge). DataMissing where the set is not prepared.
     """
     try:
         place, part, *changes = word.split(":")

@@ -370,11 +370,17 @@ def test_a_budget_scales_the_epochs_of_a_profile():
         ("fulll", 1.0, "there are quick, full"),
         ("quick", 0.0, "above 0"),
         ("quick", -3.0, "above 0"),
+        ("quick", "0.5", "budget is '0.5'; it must be a number above 0 and at most 1"),
+        ("quick", math.inf, "budget is inf; it must be a number above 0 and at most 1"),
+        ("quick", math.nan, "budget is nan; it must be a number above 0 and at most 1"),
+        ("quick", None, "budget is None; it must be a number above 0 and at most 1"),
+        ("quick", 2, "budget is 2; it must be a number above 0 and at most 1"),
     ],
 )
-def test_an_unknown_profile_or_an_empty_budget_is_refused(profile, budget, said):
-    with pytest.raises(ValueError, match=said):
+def test_an_unknown_profile_or_a_budget_out_of_range_is_refused(profile, budget, said):
+    with pytest.raises(ValueError, match=said) as caught:
         results.choose(PROFILES, profile, budget)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_run_in_bf16_says_so():
