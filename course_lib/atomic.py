@@ -79,30 +79,20 @@ def file_digest(path):
 
 
 @contextlib.contextmanager
-<<<<<<< HEAD
-def locked(path):
-    """Hold the lock file `path`, made if need be; Busy at once where another process holds it.
+def locked(path, wait=0):
+    """Hold the lock file `path`, made if need be. Busy where another process holds it, and still
+    does after `wait` seconds.
 
     The lock ends with the process, however that ends; its empty file is removed while it is still
     held, which whoever waits for it notices (filelock looks whether its file is still there).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, blocking=False):
+        with FileLock(path, timeout=wait):
             try:
                 yield
             finally:
                 with contextlib.suppress(OSError):  # Windows keeps a file that is open
                     path.unlink()
-=======
-def locked(path, wait=0):
-    """Hold the lock file `path`, made if need be. Busy where another process holds it, and still
-    does after `wait` seconds. The lock ends with the process, however that ends; the empty file
-    stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(path, timeout=wait):
-            yield
->>>>>>> reports
     except Timeout:
         raise Busy(f"{path}: another process holds this lock; wait for it to end") from None
