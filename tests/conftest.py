@@ -43,6 +43,13 @@ def awake(model, scale=0.1):
     return model.eval()
 
 
+def untrained(step, batches):
+    """The names of the parameters that one step leaves without a gradient."""
+    step(*next(batches.epoch(0)))
+    parameters = step.model.named_parameters()
+    return [name for name, p in parameters if p.grad is None or not p.grad.any()]
+
+
 def pictures(n=16, channels=3, size=64):
     """Soft stripes, each picture with its own angle and colour, uint8."""
     generator = torch.Generator().manual_seed(11)

@@ -79,11 +79,12 @@ def read(words):
     name = first.parse_args(words[:1]).family
     recipe, evaluate = family(name)
     defaults = settings_of(recipe)
-    options, unknown = parser(name, recipe, defaults).parse_known_args(words[1:])
+    second = parser(name, recipe, defaults)
+    second.set_defaults(family=name, recipe=recipe, evaluate=evaluate)
+    options, unknown = second.parse_known_args(words[1:])
     if unknown:
         names = ", ".join(f"--{setting}" for setting in defaults)
         raise ValueError(f"{name} knows no {' '.join(unknown)}; its settings are {names}")
-    options.family, options.recipe, options.evaluate = name, recipe, evaluate
     settings = {setting: getattr(options, setting) for setting in defaults}
     return options, {s: tuple(v) if isinstance(v, list) else v for s, v in settings.items()}
 

@@ -13,7 +13,6 @@ A run that was broken and taken up on as many CPU ranks does end bit for bit as 
 """
 
 import contextlib
-import copy
 import hashlib
 import os
 
@@ -22,6 +21,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from course_lib.data import sets
+from course_lib.data.batches import Batches
 from course_lib.training.steps import LossStep
 
 
@@ -185,8 +185,8 @@ class Shards:
             raise CannotDistribute(
                 f"a batch of {batches.size} pictures cannot be divided by {world} ranks"
             )
-        self.rank, self.batches = rank, copy.copy(batches)
-        self.batches.tensors = [Rows(t, rank, world, device) for t in batches.tensors]
+        rows = (Rows(t, rank, world, device) for t in batches.tensors)
+        self.rank, self.batches = rank, Batches(*rows, size=batches.size, seed=batches.seed)
 
     def __len__(self):
         """Batches in an epoch."""

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import awake
+from conftest import awake, untrained
 from torch import nn
 
 from course_lib import data
@@ -132,9 +132,7 @@ def test_a_short_training_knows_most_digits_and_ends_where_its_rate_does():
 def test_every_parameter_of_the_digit_judge_learns():
     step, batches = judge.digit_recipe(*data.load("mnist", n=64)[:2], width=4, batch=32)
     loop.set_training(step, True)
-    step(*next(batches.epoch(0)))
-    dead = [n for n, p in step.model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert dead == [] and step.model.head.out_features == 10
+    assert untrained(step, batches) == [] and step.model.head.out_features == 10
 
 
 def test_the_factor_loss_and_its_share_of_variance_by_hand():
