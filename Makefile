@@ -4,49 +4,87 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PY := .venv/bin/python
-READY := .venv/.installed
+UV := uv==0.13.9
+READY := install
+# Which notebooks (ONLY="02 05"), at what share of the epochs (BUDGET=0.5), even if unchanged (AGAIN=1)
+ONLY ?=
+BUDGET ?= 1
+AGAIN ?=
 # Extra words for pytest's first run, e.g. make test PYTEST_ARGS="-k gaussian -x"
 PYTEST_ARGS ?=
-# Extra words for the report, e.g. make report REPORT_ARGS="--only 02 --again"
-REPORT_ARGS ?=
 # A kernel that dies hangs nbval until this limit.
 CELL_SECONDS := 300
 
-.PHONY: help report full test lab board bench lint clean
+# Whatever is set outside: this folder's library and its plain style, UTF-8, asserts that count.
+export PYTHONPATH := $(CURDIR)
+export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
+export PYTHONUTF8 := 1
+unexport PYTHONOPTIMIZE
+
+.PHONY: help install report full test lab board bench lint lock clean
+.PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-# pip checks every pin; the sentinel lets a second run skip even that.
-$(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "$(PYTHON) is missing or older than Python 3.11; name another: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+# Done once for these pins in this folder: the programs in .venv name the folder they were made in,
+# so a copied or moved checkout gets a .venv of its own. uv where it can be had, else pip.
+install: ## .venv with every pinned version
+	@unset PYTHONPATH; done=.venv/.installed; state=$$(pwd -P; cksum requirements.txt pyproject.toml); \
+	if [ "$$state" = "$$(cat $$done 2>/dev/null)" ]; then exit 0; fi; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is missing or older than Python 3.11; name another: make PYTHON=python3.12 ..." >&2; exit 1; }; \
+	if [ -e $$done ] && [ "$$(pwd -P)" != "$$(head -n 1 $$done)" ]; then rm -rf .venv; fi; \
+	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || exit 1; \
+	pip="$(PY) -m pip --disable-pip-version-check"; \
+	if uv --version >/dev/null 2>&1; then uv=uv; else uv="$(PY) -m uv"; $$pip install --quiet $(UV); fi; \
+	echo "installing into .venv (some GB at the first time) ..."; \
+	for words in "-r requirements.txt" "--no-build-isolation -e ."; do \
+		$$uv pip install --quiet --no-deps --python $(PY) $$words || $$pip install --quiet --no-deps $$words || exit 1; \
+	done; \
+	echo "$$state" >$$done
 
+report: profile := quick
 report: $(READY) ## run the notebooks on the embedded data and build reports/quick/
-	$(PY) reports/build.py $(REPORT_ARGS)
+	$(make_report)
 
+full: profile := full
 full: $(READY) ## the same at full size, on prepared real data: reports/full/
-	$(PY) reports/build.py --profile full $(REPORT_ARGS)
+	$(make_report)
+
+# inputs.py notes what each page is made from and names the pages; make runs those that are older;
+# one that fails does not stop the others; then the index is made of what there is.
+define make_report
+@pages=$$($(PY) reports/inputs.py $(profile) --budget "$(BUDGET)" --only $(ONLY) $(if $(AGAIN),--again)) || exit 2; \
+$(MAKE) --silent --keep-going $$pages; status=$$?; \
+$(PY) reports/index.py $(profile) && exit $$status
+endef
+
+reports/%.ipynb: reports/%.inputs
+	$(PY) reports/run.py $(subst /notebooks/, ,$*)
 
 test: $(READY) ## the tests, then every notebook by nbval
 	$(PY) -m pytest -q -p no:cacheprovider tests $(PYTEST_ARGS)
-	$(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
+	$(PY) reports/check.py
+	IPYTHONDIR="$$PWD/.venv/ipython" $(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab --notebook-dir=notebooks
 
 board: $(READY) ## TensorBoard on the curves that the notebooks wrote
-	.venv/bin/tensorboard --logdir "$${COURSE_CACHE:-cache}/tensorboard"
+	$(PY) -m tensorboard.main --logdir "$$($(PY) -c 'from course_lib.paths import cache_root; print(cache_root())')/tensorboard"
 
 bench: $(READY) ## the training loop against a DataLoader and the bare step
 	$(PY) tests/bench.py
 
-lint: $(READY) ## ruff, notebooks too
+lint: $(READY) ## ruff, notebooks too, and the order of imports
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-cache
+
+lock: $(READY) ## pin every version anew for what pyproject.toml asks for
+	uv pip compile --quiet --universal --fork-strategy fewest --all-extras --no-annotate \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
 
 clean: ## delete the quick report and caches of tools; .venv, cache/ and reports/full stay
 	rm -rf reports/quick reports/.tmp reports/failed .ruff_cache .pytest_cache .hypothesis

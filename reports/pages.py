@@ -12,10 +12,10 @@ from pathlib import Path
 
 import jinja2
 import nbformat
+import store
 from markup import PageError, check_page, inline_markdown, markdown
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
-from store import question_key
 
 from course_lib.course.protocol import PROTOCOL
 
@@ -27,66 +27,60 @@ WIDGET_NOTE = (
     "sliders. The figure kept beside it shows its starting point.</p>"
 )
 IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
-NAV, TURN = '<nav aria-label="Pages of the report">', '<nav class="turn"'  # as in the templates
 
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
-TITLE = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
 
 
 def outline(nb, name):
     """(title, [{"question", "title"}, ...]) as the notebook's headings give them."""
-    text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
-    title = TITLE.search(text)
-    questions = [{"question": number, "title": rest} for number, rest in QUESTION.findall(text)]
-    return (title[1] if title else name), questions
+    texts = [cell.source for cell in nb.cells if cell.cell_type == "markdown"]
+    found = QUESTION.findall("\n".join(texts))
+    return store.title(texts, name), [{"question": number, "title": rest} for number, rest in found]
 
 
-def page(nb, name, title, links):
+def page(nb, name, links):
     """The page of one executed notebook and its figures: (html, {file name: bytes}).
 
-    `links` are the pages of the report in order, [(name, title), ...]. Raises PageError.
+    `links` are the course's notebooks in order, {name: title}: each has a page, if only one that
+    says why there is no report of it. Raises PageError.
     """
     nb = nbformat.from_dict(nb)
     figures = take_figures(nb, name)
     drop_unshowable(nb)
     body, _ = exporter().from_notebook_node(nb)
-    page = environment().get_template("page.html.j2")
-    questions = outline(nb, name)[1]
-    html = page.render(title=title, body=body, questions=questions, **neighbours(name, links))
+    title, questions = outline(nb, name)
+    html = render("page", title=title, body=body, questions=questions, **around(name, links))
     check_page(html, name, {f"figures/{file}" for file in figures})
     return html, figures
 
 
-def neighbours(name, links):
+def missing_page(name, links, error, command):
+    """The page of a notebook without a report: why, and what makes one."""
+    return render("missing", title=links[name], error=error, command=command, **around(name, links))
+
+
+def around(name, links):
     """What the two navigations of a page show."""
-    i = [link[0] for link in links].index(name)
-    before, after = links[i - 1] if i else None, links[i + 1] if i + 1 < len(links) else None
-    return {"name": name, "links": links, "before": before, "after": after}
+    names = [None, *links, None]
+    i = names.index(name)
+    return {"name": name, "links": links, "before": names[i - 1], "after": names[i + 1]}
 
 
-def relink(html, name, links):
-    """A page made earlier, whose notebook is not here, with the links of today's report."""
-    for template, opening in (("nav", NAV), ("turn", TURN)):
-        fresh = environment().get_template(f"{template}.html.j2").render(neighbours(name, links))
-        block = re.compile(re.escape(opening) + ".*?</nav>", re.DOTALL)
-        html = block.sub(lambda _, fresh=fresh: fresh, html, count=1)
-    return html
+def render(template, **content):
+    return environment().get_template(f"{template}.html.j2").render(**content)
 
 
-def index(report, figure_sizes):
+def index(report, links, figure_sizes):
     """index.html of a merged report (the content of results.json)."""
     sections = [section(name, report) for name in sorted(report["notebooks"])]
-    html = (
-        environment()
-        .get_template("index.html.j2")
-        .render(
-            report=report,
-            sections=sections,
-            sizes=figure_sizes,
-            failed=[s for s in sections if s["error"]],
-            links=[(s["name"], s["title"]) for s in sections if s["page"]],
-            used=used(report["results"]),
-        )
+    html = render(
+        "index",
+        report=report,
+        sections=sections,
+        sizes=figure_sizes,
+        failed=[s for s in sections if s["error"]],
+        links=links,
+        used=used(report["results"]),
     )
     check_page(html, "index", {f"figures/{file}" for file in figure_sizes})
     return html
@@ -98,7 +92,7 @@ def section(name, report):
     answers = {a["question"]: a for a in report["answers"] if a["notebook"] == name}
     results = [r for r in report["results"] if r["notebook"] == name]
     titles = {q["question"]: q["title"] for q in about["questions"]}
-    numbers = sorted({*titles, *answers, *(r["question"] for r in results)}, key=question_key)
+    numbers = sorted({*titles, *answers, *(r["question"] for r in results)}, key=store.question_key)
     cards = [card(n, titles, answers.get(n), results) for n in numbers]
     return {"name": name, "cards": cards, **about}
 
@@ -187,6 +181,12 @@ def is_progress(model_id, state):
         return True
     children = model.get("state", {}).get("children", [])
     return any(is_progress(child.removeprefix("IPY_MODEL_"), state) for child in children)
+
+
+def last_change():
+    """When the templates or this code last changed, as the date of a file."""
+    sources = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.iterdir()]
+    return max(path.stat().st_mtime for path in sources)
 
 
 @functools.cache  # compiling the templates is most of the cost of a page

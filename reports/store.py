@@ -1,17 +1,22 @@
-"""What is kept between builds: finished runs, their fingerprints, and the merged results.
+"""What notebooks leave in reports/<profile>/: where each file lies, and what a result must hold.
 
-A finished run is a folder of its own; the small state file that points to it is replaced last, in
-one step, so a build killed at any moment leaves either the old run or the new one, whole.
+  01_a.html  figures/  results/01_a.json      a notebook's page, pictures, results and answers
+  notebooks/01_a.ipynb  01_a.inputs           as executed, and what that run was made from
+  index.html  results.json                    made from all of these by index.py
+
+A run's line of failure and the notebook as far as it came lie in reports/failed/<profile>/.
 """
 
-import hashlib
 import json
 import math
-import os
 import re
-import shutil
 
-VERDICTS = ("reproduced", "beaten", "refuted", "not comparable", "no claim", "open")
+from course_lib.atomic import Unreadable, read_json
+from course_lib.course.protocol import VERDICTS
+
+NAME = re.compile(r"\d\d_\w+", re.ASCII)
+TITLE = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 RESULT_KEYS = {
     "kind": str,
     "name": str,
@@ -36,82 +41,65 @@ class ResultError(Exception):
     """A kept result that breaks the contract: one line that names the file and the key."""
 
 
-def write_atomic(path, content):
-    """Write str or bytes so that `path` is at every moment whole: the old content or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with open(part, "wb") as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+def failed_path(root, profile, name, suffix):
+    """suffix: .txt for the line that says why, .ipynb for what was reached."""
+    return root / "reports" / "failed" / profile / f"{name}{suffix}"
 
 
-def write_json(path, content):
-    write_atomic(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+def notebooks(root):
+    """The course's notebooks in order, {name: title}: those named NN_words.ipynb."""
+    paths = sorted((root / "notebooks").glob("*.ipynb"))
+    return {path.stem: source_title(path) for path in paths if NAME.fullmatch(path.stem)}
 
 
-def read_json(path):
-    """The content of `path`, or None when it is missing or damaged (then it is made again)."""
+def source_title(path):
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return title(
+            ("".join(c["source"]) for c in cells if c["cell_type"] == "markdown"), path.stem
+        )
+    except (ValueError, KeyError, TypeError):  # refused when it is to run, by a line of its own
+        return path.stem
+
+
+def title(texts, name):
+    """The first heading among the markdown `texts`, else the notebook's name."""
+    found = TITLE.search("\n".join(texts))
+    return found[1] if found else name
+
+
+def read_part(out, name):
+    """What a notebook's last good run left: {"about", "results", "answers"}, or None without one.
+
+    Raises Unreadable where the file is there and damaged: it may be all that is left of hours.
+    """
+    path = out / "results" / f"{name}.json"
+    try:
+        part = read_json(path)
+        return {key: part[key] for key in ("about", "results", "answers")}
+    except FileNotFoundError:
         return None
+    except (Unreadable, KeyError, TypeError) as error:
+        raise Unreadable(
+            f"{path} is damaged ({last_line(error)}): nothing was changed. Take it back from git, "
+            f"or delete it and run {name[:2]} again"
+        ) from None
 
 
-def fingerprint(nb, root, parameters, prepared=()):
-    """sha256 over all that a run depends on: the cells, our two packages, the parameters, and which
-    data are `prepared` (their about.json files), since a notebook takes MNIST where it finds it."""
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    for cell in nb.cells:
-        tags = cell.metadata.get("tags", [])
-        digest.update(json.dumps([cell.get("id"), cell.cell_type, cell.source, tags]).encode())
-    for path in sorted(prepared):
-        digest.update(path.parent.name.encode() + b"\0" + path.read_bytes())
-    for package in ("course_lib", "data_scripts"):
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def runs_folder(out):
-    return out / "notebooks" / ".runs"
-
-
-def kept_run(out, name):
-    """(state, folder) of the last good run of a notebook, or (None, None)."""
-    state = read_json(runs_folder(out) / f"{name}.json")
-    if not isinstance(state, dict) or "folder" not in state:
-        return None, None
-    folder = runs_folder(out) / state["folder"]
-    return (state, folder) if (folder / "notebook.ipynb").exists() else (None, None)
-
-
-def keep_run(out, name, work, state):
-    """Move the finished run in `work` among the kept ones, then point the state file at it."""
-    folder = runs_folder(out) / f"{name}-{os.urandom(4).hex()}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(work, folder)
-    write_json(runs_folder(out) / f"{name}.json", {**state, "folder": folder.name})
-    drop_strays(out)
-    return folder
-
-
-def drop_strays(out):
-    """Delete runs that no state file points to: replaced ones, and those of a killed build."""
-    folders = [path for path in runs_folder(out).glob("*") if path.is_dir()]
-    states = [read_json(path) or {} for path in runs_folder(out).glob("*.json")]
-    pointed = {state.get("folder") for state in states}
-    for folder in folders:
-        if folder.name not in pointed:
-            shutil.rmtree(folder)
+def last_line(error):
+    """An error in one line, for people."""
+    lines = [line.strip() for line in ANSI.sub("", str(error)).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def load_results(folder, notebook):
     """The kept results and answers of one run, as two lists sorted by name, checked."""
     results, answers = [], []
     for path in sorted(folder.glob("*.json")):
-        item = read_json(path)
+        try:
+            item = read_json(path)
+        except Unreadable:
+            item = None
         if not isinstance(item, dict):
             raise ResultError(f"result {path.name} is not JSON")
         check_item(item, path.name, int(notebook.split("_")[0]))

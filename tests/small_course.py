@@ -1,6 +1,16 @@
-"""Small notebooks that drive the report runner in tests: no torch, a second each."""
+"""Small notebooks that drive the report in tests, by make or within the process: no torch."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PARAMETERS = """\
 profile: str = "quick"  # quick or full
@@ -96,3 +106,52 @@ def ran(root):
     names = log.read_text().split() if log.exists() else []
     log.unlink(missing_ok=True)
     return names
+
+
+def place(root):
+    """A checkout at `root`: the library, the report's programs and templates, the Makefile."""
+    for folder in ("course_lib", "reports/templates"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("*.pyc"))
+    for path in [*(ROOT / "reports").glob("*.py"), ROOT / "Makefile"]:
+        shutil.copy(path, root / path.relative_to(ROOT))
+    (root / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "matplotlibrc", root / "notebooks")
+    (root / ".venv").symlink_to(sys.prefix)
+    return root
+
+
+def make(root, *words, **more):
+    """A finished `make ...` there, with its rc, stdout and stderr; more: of the environment."""
+    return _run(["make", "READY=", *words], root, more)
+
+
+def python(root, words, **more):
+    """A finished `python ...` there."""
+    return _run([".venv/bin/python", *words.split()], root, more)
+
+
+def _run(command, root, more):
+    kept = environment(**more)
+    return subprocess.run(command, cwd=root, env=kept, capture_output=True, encoding="utf-8")
+
+
+def environment(**more):
+    """This process's, less what a `make test` around it says to its own children."""
+    of_make = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ONLY", "BUDGET", "AGAIN")
+    kept = {key: value for key, value in os.environ.items() if key not in of_make}
+    return kept | more
+
+
+def to_run(root, profile="quick", *words):
+    """The names of the notebooks that make would run now."""
+    listed = python(root, " ".join(["reports/inputs.py", profile, *words]), PYTHONPATH=str(root))
+    assert listed.returncode == 0, listed.stderr
+    done = make(root, "--dry-run", *listed.stdout.split())
+    return re.findall(rf"run.py {profile} (\w+)", done.stdout)
+
+
+def wait_for(path, seconds=60):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path.name} did not come"
+        time.sleep(0.05)

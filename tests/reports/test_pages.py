@@ -1,15 +1,11 @@
 """Pages and results, piece by piece: what cannot be shown whole and offline is refused."""
 
 import json
-from pathlib import Path
-
-import nbformat
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
 
 import markup
+import nbformat
 import pages
+import pytest
 import store
 
 
@@ -26,7 +22,7 @@ def test_output_of_a_cell_that_a_page_cannot_show_is_refused(html, said):
     cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": html})]
     nb = nbformat.v4.new_notebook(cells=[cell])
     with pytest.raises(markup.PageError, match=said):
-        pages.page(nb, "01_a", "T", [("01_a", "T")])
+        pages.page(nb, "01_a", {"01_a": "T"})
 
 
 @pytest.mark.parametrize(
@@ -89,7 +85,9 @@ def test_results_with_their_own_protocol_stand_in_their_own_table():
     about |= {"built": "2026-01-01", "seconds": 1.0, "budget": 1.0}
     results = [result | {"notebook": "01_a"} for result in (RESULT, other)]
     merged = {"profile": "quick", "budget": 1.0, "built": "2026-01-01", "answers": []}
-    html = pages.index({**merged, "notebooks": {"01_a": about}, "results": results}, {})
+    html = pages.index(
+        {**merged, "notebooks": {"01_a": about}, "results": results}, {"01_a": "T"}, {}
+    )
     assert html.count("<table>") == 2
 
 

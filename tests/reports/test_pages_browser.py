@@ -1,14 +1,11 @@
 """A built report in a real browser, from disk: nothing missing, fetched or cut off."""
 
 import shutil
-from pathlib import Path
 
+import inputs
 import pytest
+import run
 import small_course
-
-ROOT = Path(__file__).resolve().parents[2]
-
-import build
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
@@ -36,7 +33,7 @@ def report(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
     sources = small_course.cells("01_a", "1.1", "1.2", "1.3", **WIDE)
     small_course.write(root, "01_a", sources)
-    assert build.build(root, "quick", 1.0) == {}
+    assert inputs.main(["quick"], root) == 0 and run.run(root, "quick", "01_a") is None
     return root / "reports" / "quick"
 
 

@@ -1,11 +1,11 @@
-"""Run one notebook by papermill, and find out whether it really finished.
+"""Run one notebook, and find out whether it really finished.
 
-papermill leaves notebooks on disk that look complete when they are not: a cell that calls sys.exit
-is a success to it, and a kernel killed in the last cell leaves every mark of a finished run. So a
-last cell is added at run time that must print a word unknown beforehand, every cell's own marks are
-read, and only then is a run accepted.
+A cell that calls sys.exit is a success to nbclient, and a kernel killed in the last cell leaves
+every mark of a finished run. So a last cell is added at run time that must print a word unknown
+beforehand, every cell's own marks are read, and only then is a run accepted.
 """
 
+import json
 import os
 import re
 import secrets
@@ -15,34 +15,18 @@ import tempfile
 import nbformat
 import papermill as pm
 from jupyter_client.kernelspec import KernelSpecManager
-from papermill.engines import NBClientEngine, papermill_engines
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from store import last_line
 
 END_ID = "end-of-notebook"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 BAR = re.compile(r"^.*\d+%\|.*\|.*$\n?", re.MULTILINE)  # a tqdm bar's last state: noise on a page
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, nbformat.ValidationError)
 
 
 class NotebookError(Exception):
     """Why one notebook has no new report: one line for people, the failing cell first if known."""
-
-
-class WatchedEngine(NBClientEngine):
-    """papermill's own engine, calling `watch(cell_id)` before each cell."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, watch, **kwargs):
-        start = nb_man.cell_start
-
-        def cell_start(cell, cell_index=None):
-            watch(stable_id(cell))
-            start(cell, cell_index)
-
-        nb_man.cell_start = cell_start
-        super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-
-
-papermill_engines.register("watched", WatchedEngine)
 
 
 def stable_id(cell):
@@ -52,16 +36,38 @@ def stable_id(cell):
 
 
 def read(path):
-    """The notebook at `path`, or NotebookError when it cannot be read as nbformat 4."""
+    """The notebook at `path` as nbformat 4.5, or NotebookError when it cannot be read as one.
+
+    Older formats know no ids: their cells are named by their place, the same at every reading.
+    """
     try:
-        nb = nbformat.read(path, as_version=4)
+        text = path.read_text(encoding="utf-8")
+        written = json.loads(text)
+        ids = [cell.get("id") for cell in written.get("cells", [])]
+        old = (written["nbformat"], written["nbformat_minor"]) < (4, 5)
+        if not old:
+            check_ids(ids)
+        nb = nbformat.reads(text, as_version=4)
+        if old:
+            nb = nbformat.v4.upgrade(nb)
+            for place, cell in enumerate(nb.cells, 1):
+                cell["id"] = f"cell-{place}"
         nbformat.validate(nb)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+    except UNREADABLE as error:
         raise NotebookError(f"not a notebook that can be read: {last_line(error)}") from None
     return nb
 
 
-def check_runnable(nb, path, parameters):
+def check_ids(ids):
+    """nbformat would draw new ids without a word, others at every reading."""
+    for place, cell_id in enumerate(ids, 1):
+        if not cell_id:
+            raise NotebookError(f"cell {place} has no id; open and save the notebook in JupyterLab")
+        if ids.index(cell_id) + 1 < place:
+            raise NotebookError(f"two cells have the id {cell_id!r}; give the second another one")
+
+
+def check_runnable(nb, parameters):
     """Refuse before any kernel starts what papermill would let pass or answer with a traceback."""
     kernel = nb.metadata.get("kernelspec", {}).get("name")
     kernels = sorted(KernelSpecManager().find_kernel_specs())
@@ -71,7 +77,7 @@ def check_runnable(nb, path, parameters):
         raise NotebookError("no cell is tagged `parameters`; add one that sets profile and budget")
     if not (nb.metadata.kernelspec.get("language") or nb.metadata.get("language_info")):
         raise NotebookError("the kernelspec names no language, which papermill asks for")
-    known = pm.inspect_notebook(path)
+    known = pm.inspect_notebook(nb)
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         have = ", ".join(sorted(known)) or "nothing"
@@ -80,65 +86,66 @@ def check_runnable(nb, path, parameters):
         )
 
 
-def execute(nb, output, parameters, cwd, results, watch, timeout=None):
-    """Run `nb` in `cwd`, keep what it makes under `results`, and return the executed notebook.
+def environment(root, work):
+    """What the kernel finds around it: this folder's library, no profile and no switched-off
+    asserts of whoever runs it, and COURSE_RESULTS, where its results go."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONOPTIMIZE"}
+    return kept | {
+        "PYTHONPATH": str(root),
+        "PYTHONUTF8": "1",
+        "IPYTHONDIR": str(work / "ipython"),
+        "COURSE_RESULTS": str(work / "results"),
+    }
 
-    `output` always holds what was reached, cleaned, so that a failed run can be looked at.
-    Raises NotebookError naming the failing cell.
+
+def execute(nb, root, work, parameters, watch, timeout=None):
+    """Run `nb` beside the course's notebooks, keep what it makes under work/results, and return it.
+
+    What was reached lies in work/notebook.ipynb, cleaned, also when the run failed. Raises
+    NotebookError naming the failing cell.
     """
     word = secrets.token_hex(16)
-    source = output.with_suffix(".input.ipynb")
-    nbformat.write(with_end(nb, word), source)
-    started, broken = [], None
-
-    def note(cell_id):
-        started.append(cell_id)
-        watch(cell_id)
-
+    nb, at, broken = prepared(nb, parameters, word), "(none)", None
+    client = NotebookClient(
+        nb,
+        timeout=timeout,
+        coalesce_streams=True,
+        record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        resources={"metadata": {"path": str(root / "notebooks")}},
+    )
+    client.reset_execution_trackers()
     try:
-        run_papermill(source, output, parameters, cwd, results, note, timeout)
-    except pm.PapermillExecutionError:
-        pass  # a cell raised: the cell itself says it better
-    except Exception as error:  # e.g. the kernel died; the other notebooks must still run
-        broken = f"cell {started[-1] if started else '(none)'}: {last_line(error)}"
-    finally:
-        source.unlink(missing_ok=True)
-    done = nbformat.read(output, as_version=4) if output.exists() else nb
-    failure = broken or first_fault(done, word)
-    clean(done, cwd.parent)
-    nbformat.write(done, output)
+        with client.setup_kernel(env=environment(root, work)):
+            for place, cell in enumerate(nb.cells):
+                at = stable_id(cell)
+                watch(at)
+                client.execute_cell(cell, place)
+        client.set_widgets_metadata()
+    except CellExecutionError:
+        pass  # the cell itself says it better
+    except Exception as error:  # e.g. the kernel died
+        broken = f"cell {at}: {last_line(error)}"
+    failure = broken or first_fault(nb, word)
+    clean(nb, root)
+    nbformat.write(nb, work / "notebook.ipynb")
     if failure:
         raise NotebookError(failure)
-    return done
+    return nb
 
 
-def run_papermill(source, output, parameters, cwd, results, watch, timeout):
-    os.environ["COURSE_RESULTS"] = str(results)  # the kernel inherits it
-    try:
-        pm.execute_notebook(
-            source,
-            output,
-            parameters,
-            engine_name="watched",
-            watch=watch,
-            cwd=cwd,
-            progress_bar=False,
-            coalesce_streams=True,
-            record_timing=False,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            execution_timeout=timeout,
-        )
-    finally:
-        del os.environ["COURSE_RESULTS"]
-
-
-def with_end(nb, word):
-    """A copy of `nb` whose last cell prints `word`: only a kernel that is still alive can."""
-    copy = nbformat.from_dict(nb)
-    end = nbformat.v4.new_code_cell(f"print({word!r})")
-    end["id"] = END_ID
-    copy.cells = [*nb.cells, end]
-    return copy
+def prepared(nb, parameters, word):
+    """A copy of `nb` with its parameters, without outputs, and with a last cell that prints `word`:
+    only a kernel that is still alive can."""
+    nb = pm.execute_notebook(nb, None, parameters, prepare_only=True, progress_bar=False)
+    for mark in ("papermill", "widgets"):
+        nb.metadata.pop(mark, None)
+    nb.cells.append(nbformat.v4.new_code_cell(f"print({word!r})", id=END_ID))
+    for cell in nb.cells:
+        cell.metadata.pop("papermill", None)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return nb
 
 
 def first_fault(nb, word):
@@ -155,8 +162,6 @@ def first_fault(nb, word):
     printed = "".join(o.get("text", "") for o in end.get("outputs", []))
     if end["id"] != END_ID or printed.strip() != word:
         return "the kernel did not live to the end of the notebook"
-    if not nb.metadata.get("papermill", {}).get("end_time"):
-        return "the run has no end time"
     return widget_fault(nb)
 
 
@@ -165,14 +170,11 @@ def cell_fault(cell):
         if output.output_type == "error":
             stop = " (it stopped the notebook)" if output.ename == "SystemExit" else ""
             return f"{output.ename}: {last_line(output.evalue)}{stop}"
-    marks = cell.metadata.get("papermill", {})
-    if cell.execution_count is None or marks.get("duration") is None or marks.get("exception"):
-        return "did not run to its end"
-    return None
+    return "did not run" if cell.execution_count is None else None
 
 
 def widget_fault(nb):
-    """papermill takes no notice of an exception inside an explorer: look into the kept state."""
+    """nbclient takes no notice of an exception inside an explorer: look into the kept state."""
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
     for model in state.values():
         for output in model.get("state", {}).get("outputs", []):
@@ -181,17 +183,10 @@ def widget_fault(nb):
     return None
 
 
-def last_line(error):
-    lines = [line.strip() for line in ANSI.sub("", str(error)).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
-
-
 def clean(nb, root):
     """Take out of an executed notebook what is of this machine or this minute, in place."""
-    nb.metadata.pop("papermill", None)
     nb.cells = [cell for cell in nb.cells if cell["id"] != END_ID]
     for cell in nb.cells:
-        cell.metadata.pop("papermill", None)
         cell["id"] = stable_id(cell)
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if not is_blank(clean_output(o, root))]

@@ -1,0 +1,104 @@
+"""What the notebooks left -> index.html and results.json: python reports/index.py quick
+
+Both are made anew from reports/<profile>/results/, so nothing is lost with them. A page that is
+older than its template is drawn again from the executed notebook, where that is still here.
+"""
+
+import sys
+from pathlib import Path
+
+import execute
+import pages
+import store
+from markup import PageError
+
+from course_lib.atomic import Busy, Unreadable, locked, write_json, write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = {"quick": "make report", "full": "make full"}
+
+
+def main(argv=None, root=ROOT):
+    (profile,) = argv or sys.argv[1:]
+    try:
+        notebooks = publish(root, profile)["notebooks"]
+    except (Unreadable, Busy, PageError, OSError) as error:
+        print(f"{profile} report: {error}", file=sys.stderr)
+        return 1
+    failed = [name for name, about in notebooks.items() if about["error"]]
+    which = f" ({', '.join(failed)})" if failed else ""
+    print(f"reports/{profile}/index.html: {len(notebooks)} notebooks, {len(failed)} failed{which}")
+    return 0
+
+
+def publishing(root, profile):
+    """Only one process at a time writes pages and index; the others wait for its second or two."""
+    return locked(root / "reports" / ".tmp" / f"{profile}.lock", wait=60)
+
+
+def publish(root, profile):
+    """Bring everything that is not a notebook's own up to date; returns results.json's content."""
+    out, links = root / "reports" / profile, store.notebooks(root)
+    with publishing(root, profile):
+        parts = {name: store.read_part(out, name) for name in links}
+        errors = {name: failure(root, profile, name) for name in links}
+        for name, part in parts.items():
+            draw(out, name, links, part, errors[name], f"{COMMANDS[profile]} ONLY={name[:2]}")
+        report = merge(profile, parts, errors)
+        write_json(out / "results.json", report)
+        sizes = {path.name: pages.png_size(path.read_bytes()) for path in figures(out)}
+        write_text(out / "index.html", pages.index(report, links, sizes))
+        remove_unused(out, parts)
+    return report
+
+
+def failure(root, profile, name):
+    """Why the notebook's last try failed, or None."""
+    path = store.failed_path(root, profile, name, ".txt")
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+
+def draw(out, name, links, part, error, command):
+    """The notebook's page, where run.py has not drawn it as it is to be now."""
+    page, executed = out / f"{name}.html", out / "notebooks" / f"{name}.ipynb"
+    if part is None:
+        write_text(page, pages.missing_page(name, links, error, command))
+    elif executed.exists() and (not page.exists() or page.stat().st_mtime < pages.last_change()):
+        write_text(page, pages.page(execute.read(executed), name, links)[0])
+
+
+def merge(profile, parts, errors):
+    """The content of results.json; a notebook that was never run and never failed is not in it."""
+    good = [part for part in parts.values() if part]
+    by_question = lambda item: (store.question_key(item["question"]), item.get("name", ""))
+    notebooks = {}
+    for name, part in parts.items():
+        if part or errors[name]:
+            about = part["about"] if part else {"title": name, "questions": [], "figures": []}
+            notebooks[name] = about | {"page": f"{name}.html" if part else None}
+            notebooks[name]["error"] = errors[name]
+    return {
+        "profile": profile,
+        "built": max((part["about"]["built"] for part in good), default=None),
+        "notebooks": notebooks,
+        "results": sorted((r for part in good for r in part["results"]), key=by_question),
+        "answers": sorted((a for part in good for a in part["answers"]), key=by_question),
+    }
+
+
+def figures(folder):
+    return sorted((folder / "figures").glob("*.[pj][np]g"))
+
+
+def remove_unused(out, parts):
+    """Delete what a removed notebook or an earlier run left."""
+    used = {file for part in parts.values() if part for file in part["about"]["figures"]}
+    stale = [path for path in figures(out) if path.name not in used]
+    for pattern in ("[0-9][0-9]_*.html", "results/*.json", "notebooks/[0-9][0-9]_*"):
+        stale += [path for path in out.glob(pattern) if path.stem not in parts]
+    for path in stale:
+        path.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""What each page is made from: python reports/inputs.py quick [--budget 0.5] [--only 02] [--again]
+
+Writes reports/<profile>/notebooks/NN.inputs for the chosen notebooks and prints what make is to
+bring up to date. The file changes only when the content of something that the run depends on has
+changed, so make has two dates to compare: this file's and the executed notebook's.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+from pathlib import Path
+
+import store
+
+from course_lib.atomic import Unreadable, file_digest, write_text
+from course_lib.paths import cache_root, weights_root
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class UsageError(Exception):
+    """A mistake on the command line, said in one line."""
+
+
+def main(argv=None, root=ROOT):
+    args = parser().parse_args(argv)
+    out = root / "reports" / args.profile
+    # A run's parameters; a notebook that is to train anew (`retrain`) would be told so here.
+    parameters = {"profile": args.profile, "budget": args.budget}
+    try:
+        chosen = choose(list(store.notebooks(root)), args.only)
+        parts = {name: store.read_part(out, name) for name in store.notebooks(root)}
+        shared = digests(root)
+        for name in chosen:
+            files = {"cells": cells_digest(root / "notebooks" / f"{name}.ipynb")} | shared
+            again = args.again or not whole(out, parts[name])
+            write(out / "notebooks" / f"{name}.inputs", parameters, files, again)
+    except (UsageError, Unreadable, OSError) as error:
+        print(f"{args.profile} report: {error}", file=sys.stderr)
+        return 2
+    print(*(f"reports/{args.profile}/notebooks/{name}.ipynb" for name in chosen))
+    return 0
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"report: {message}\n")
+
+
+def parser():
+    made = Parser()
+    made.add_argument("profile", choices=("quick", "full"))
+    made.add_argument("--budget", default=1.0, type=budget, help="share of the epochs, 0 to 1")
+    made.add_argument("--only", nargs="*", default=[], metavar="NN", help="e.g. 02, or 02_vae")
+    made.add_argument("--again", action="store_true", help="run even what has not changed")
+    return made
+
+
+def budget(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share of epochs: above 0, at most 1")
+    return value
+
+
+def choose(names, only):
+    """The names of the notebooks to bring up to date, in order."""
+    if not names:
+        raise UsageError("there is no notebook named NN_words.ipynb in notebooks/")
+    matches = lambda name, wish: wish.removesuffix(".ipynb") in (name, name.split("_")[0])
+    for wish in only:
+        if not any(matches(name, wish) for name in names):
+            raise UsageError(f"ONLY={wish}: no such notebook; there are {', '.join(names)}")
+    return [name for name in names if not only or any(matches(name, wish) for wish in only)]
+
+
+def whole(out, part):
+    """Is everything there that the last good run left?"""
+    return part and all((out / "figures" / file).exists() for file in part["about"]["figures"])
+
+
+def write(path, parameters, files, again):
+    text = json.dumps({"parameters": parameters, "files": files}, indent=1) + "\n"
+    if again or not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
+        write_text(path, text)
+
+
+def digests(root):
+    """{name: sha256} of what every run depends on: the library, the embedded data, the shipped
+    weights, and the prepared sets, for which their about.json stands."""
+    files = {p.relative_to(root): p for p in root.glob("course_lib/**/*.py")}
+    files |= {p.relative_to(root): p for p in root.glob("data/**/*")}
+    files |= {p.relative_to(weights_root().parent): p for p in weights_root().rglob("*")}
+    files |= {p.relative_to(cache_root()): p for p in cache_root().glob("data/*/about.json")}
+    return {str(name): file_digest(p) for name, p in sorted(files.items()) if p.is_file()}
+
+
+def cells_digest(path):
+    """sha256 of a notebook's own cells: their outputs are made by running it."""
+    content = path.read_bytes()
+    try:
+        cells = json.loads(content)["cells"]
+        own = [[c.get("id"), c["cell_type"], c["source"], c["metadata"].get("tags")] for c in cells]
+        content = json.dumps(own).encode()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        pass  # not a notebook: refused when it is to run, and again when it has changed
+    return hashlib.sha256(content).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

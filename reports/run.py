@@ -1,0 +1,135 @@
+"""Run one notebook and publish it: python reports/run.py quick 02_vae (make does so, when it must).
+
+What comes out is whole or is not there: a run that did not end, results that break their contract
+and a page that cannot be drawn change nothing. What was reached then lies in reports/failed/, and
+the last good page stays.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import execute
+import index
+import nbformat
+import pages
+import store
+from execute import NotebookError
+from markup import PageError
+from store import ResultError
+from tqdm import tqdm
+
+from course_lib import atomic, paths
+
+ROOT = Path(__file__).resolve().parents[1]
+CELL_SECONDS = {"quick": 900, "full": None}  # a quick cell that takes longer hangs
+
+
+def main(argv=None, root=ROOT):
+    profile, name = argv or sys.argv[1:]
+    try:
+        if paths.REPOSITORY != root:
+            fault = f"course_lib is that of {paths.REPOSITORY}; `make install` in {root} mends it"
+        else:
+            fault = run(root, profile, name)
+    except atomic.Busy:
+        fault = "another build is running it; wait for it to end"
+    except (atomic.Unreadable, PageError, OSError) as error:
+        fault = str(error)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; finished notebooks are kept, run again to go on", file=sys.stderr)
+        return 130
+    if fault:
+        print(f"FAILED {name}: {fault}", file=sys.stderr)
+    return 1 if fault else 0
+
+
+def run(root, profile, name):
+    """Run the notebook and bring the report up to date; returns why it failed, or None."""
+    work = root / "reports" / ".tmp" / profile / name
+    with atomic.locked(work.with_suffix(".lock")):
+        shutil.rmtree(work, ignore_errors=True)  # of a killed run
+        (work / "results" / "figures").mkdir(parents=True)
+        try:
+            fault = attempt(root, profile, name, work)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    index.publish(root, profile)
+    return fault
+
+
+def attempt(root, profile, name, work):
+    """Run, check, publish; returns the fault, if there was one, and keeps what was reached."""
+    fault = None
+    try:
+        publish_run(root, profile, name, work)
+    except (NotebookError, ResultError, PageError, atomic.Unreadable, OSError) as error:
+        fault = str(error)
+    except Exception as error:  # not foreseen, and the index still says so
+        fault = f"{type(error).__name__}: {store.last_line(error)}"
+    line, notebook = (store.failed_path(root, profile, name, s) for s in (".txt", ".ipynb"))
+    for path in (line, notebook):
+        path.unlink(missing_ok=True)
+    if fault:
+        atomic.write_text(line, fault + "\n")
+        if (work / "notebook.ipynb").exists():
+            os.replace(work / "notebook.ipynb", notebook)
+    return fault
+
+
+def publish_run(root, profile, name, work):
+    """Run, and put what came out in its place."""
+    out = root / "reports" / profile
+    inputs = out / "notebooks" / f"{name}.inputs"
+    made_from = inputs.stat().st_mtime_ns
+    parameters = atomic.read_json(inputs)["parameters"]
+    nb, seconds = execute_watched(root, name, work, parameters)
+    results, answers = store.load_results(work / "results", name)
+    html, shown = pages.page(nb, name, store.notebooks(root))
+    pictures = shown | {path.name: path.read_bytes() for path in index.figures(work / "results")}
+    title, questions = pages.outline(nb, name)
+    about = {"title": title, "questions": questions, "figures": sorted(pictures), **parameters}
+    about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds}
+    part = {"about": about, "results": results, "answers": answers}
+    executed = out / "notebooks" / f"{name}.ipynb"
+    contents = {out / "figures" / file: picture for file, picture in pictures.items()}
+    contents[out / f"{name}.html"] = html.encode()
+    contents[out / "results" / f"{name}.json"] = json.dumps(part, indent=1).encode()
+    contents[executed] = nbformat.writes(nb).encode()
+    with index.publishing(root, profile):
+        write_together(contents)
+        # As old as what it was made from: make runs what is older than its inputs.
+        os.utime(executed, ns=(made_from, made_from))
+
+
+def write_together(contents):
+    """Write {path: bytes}: all to one side first, so that a full disk changes nothing, and then to
+    their places in this order."""
+    with contextlib.ExitStack() as stack:
+        for path, content in reversed(contents.items()):  # the last one entered is left first
+            stack.enter_context(atomic.replacing(path)).write_bytes(content)
+
+
+def execute_watched(root, name, work, parameters):
+    """(the executed notebook, the seconds that it took), with a bar that names each cell."""
+    nb = execute.read(root / "notebooks" / f"{name}.ipynb")
+    execute.check_runnable(nb, parameters)
+    limit = CELL_SECONDS[parameters["profile"]]
+    start = time.perf_counter()
+    # papermill adds one cell, execute.py another
+    with tqdm(total=len(nb.cells) + 2, desc=name, unit="cell", dynamic_ncols=True) as bar:
+
+        def watch(cell_id):
+            bar.set_description_str(f"{name} · {cell_id}")
+            bar.update()
+
+        nb = execute.execute(nb, root, work, parameters, watch, limit)
+    return nb, round(time.perf_counter() - start, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
