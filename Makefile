@@ -21,7 +21,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full test lab board bench lint lock clean
+.PHONY: help install report full train restamp test lab board bench lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -62,6 +62,13 @@ endef
 
 reports/%.ipynb: reports/%.inputs
 	$(PY) reports/run.py $(subst /notebooks/, ,$*)
+
+train: profile := quick
+train: $(READY) ## train a notebook's runs anew, from nothing: make train ONLY=03 (profile=full for the other)
+	$(PY) reports/train.py $(ONLY) --profile $(profile) --budget $(BUDGET)
+
+restamp: $(READY) ## after code was moved or renamed: shipped runs that behave alike are brought up to date
+	$(PY) -m course_lib.training.shipping restamp
 
 test: $(READY) ## the tests, then every notebook by nbval
 	$(PY) -m pytest -q -p no:cacheprovider tests $(PYTEST_ARGS)

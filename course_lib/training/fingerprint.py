@@ -5,6 +5,7 @@ steps on the CPU tell: a changed formula, default, order of pictures or schedule
 a renamed or moved function does not.
 """
 
+import itertools
 import math
 import warnings
 
@@ -34,9 +35,10 @@ def fingerprint(recipe, tensors, settings, epochs):
     """
     with torch.random.fork_rng(devices=[]):
         step, batches = _start(recipe, tensors, settings)
-        losses = [_plain(step(*batch)) for batch in _first(batches)]
+        n_steps = epochs * len(batches)
+        losses = [_plain(step(*batch)) for batch in _first(batches, min(N_STEPS, n_steps))]
         sums = {name: _sums(part) for name, part in step.parts.items() if _is_module(part)}
-        rates = _rates(step, epochs * len(batches) - len(losses))
+        rates = _rates(step, n_steps - len(losses))
         awake = _awake(*_start(recipe, tensors, settings))
     return {"losses": losses, "sums": sums, "rates": rates, "awake": awake}
 
@@ -82,18 +84,13 @@ def _moved(step):
 
 def _awake(step, batches):
     _moved(step)
-    return _plain(step(*next(_first(batches))))
+    return _plain(step(*next(_first(batches, 1))))
 
 
-def _first(batches):
-    """The first five batches, over as many epochs as they take."""
-    n = 0
-    for epoch in range(N_STEPS):
-        for batch in batches.epoch(epoch):
-            yield batch
-            n += 1
-            if n == N_STEPS:
-                return
+def _first(batches, n_steps):
+    """The first batches, over as many epochs as they take."""
+    epochs = (batches.epoch(epoch) for epoch in itertools.count())
+    return itertools.islice(itertools.chain.from_iterable(epochs), n_steps)
 
 
 def _plain(terms):

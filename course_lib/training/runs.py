@@ -75,15 +75,15 @@ def train_or_load(
 
 
 def describe(recipe, tensors, settings, epochs, evaluate=None, held=()):
-    """What a run is, and its key. A function of the library counts in it by its name, one that is
-    written in a notebook by its text."""
+    """What a run is: recipe, all settings, epochs, data, what is measured after each epoch; and the
+    key that these make."""
     given, settings = settings, arguments(recipe, tensors, settings)
     if settings.get("epochs", 0) not in (0, epochs):
         raise ValueError(
             f"the recipe's schedule is for epochs={settings['epochs']}, the run has {epochs}: "
             "give both the same number"
         )
-    measured = [name_of(evaluate), sets.digest(*held)] if evaluate else None
+    measured = [_measured_by(evaluate), sets.digest(*held)] if evaluate else None
     about = identity(name_of(recipe), settings, epochs, measured, sets.digest(*tensors))
     return about | {"given": given}
 
@@ -103,10 +103,16 @@ def arguments(recipe, tensors, settings):
 
 
 def name_of(function):
-    """What a function is called in records: its place in the library, or its name and text."""
-    if function.__module__.split(".")[0] != PACKAGE:
-        return f"{function.__name__} {source_digest(function)[:16]}"
+    """What a function is called in records: its module, below course_lib, and its name."""
     return f"{function.__module__.removeprefix(PACKAGE + '.')}.{function.__name__}"
+
+
+def _measured_by(evaluate):
+    """A function of the library counts by its name, one that is written in a notebook by its text,
+    since no other can be known by what it does."""
+    if evaluate.__module__.split(".")[0] == PACKAGE:
+        return name_of(evaluate)
+    return f"{evaluate.__name__} {source_digest(evaluate)[:16]}"
 
 
 def _hash(value):

@@ -19,9 +19,9 @@ from torch import nn
 
 from course_lib import data
 from course_lib.models import ae, hvae, vae
-from course_lib.paths import cache_root
+from course_lib.paths import PREPARED_VERSION, cache_root
 from course_lib.training import __main__ as command
-from course_lib.training import distributed, loop, runs
+from course_lib.training import distributed, fingerprint, loop, runs
 from course_lib.training.checkpoint import Checkpoint
 from course_lib.training.steps import LossStep, adam
 
@@ -132,8 +132,14 @@ def memory(path):
     return max(brightness.seen) - before
 
 
+COMPARED = (
+    fingerprint.N_STEPS + 1
+)  # steps that rank 0 makes before it trains, one away from the start
+
+
 def die_twice(folder):
-    """Rank 1 kills itself in the first attempt, rank 0 in the second; each counts its steps."""
+    """Rank 1 kills itself in the first attempt, rank 0 in the second; each counts its steps, and
+    rank 0 those of the fingerprint too."""
     Checkpoint.due = lambda self: True
     attempt, rank = int(os.environ["TORCHELASTIC_RESTART_COUNT"]), int(os.environ["RANK"])
     whole, steps = hvae.loss, folder / f"steps-{attempt}-{rank}"
@@ -141,7 +147,7 @@ def die_twice(folder):
     def deadly(model, x, free):
         with steps.open("a") as file:
             file.write(".")
-        if (attempt, rank, steps.stat().st_size) in {(0, 1, 12), (1, 0, 8)}:
+        if (attempt, rank, steps.stat().st_size) in {(0, 1, 12), (1, 0, COMPARED + 8)}:
             os.kill(os.getpid(), signal.SIGKILL)
         return whole(model, x, free)
 
@@ -276,8 +282,8 @@ def test_killed_workers_are_restarted_and_end_in_the_weights_of_an_unbroken_run(
     done = torchrun(__file__, "die_twice", tmp_path, cache=tmp_path, restarts=3)
     assert done.returncode == 0, done.stderr
     steps = {p.name: p.stat().st_size for p in tmp_path.glob("steps-*")}
-    assert steps["steps-0-1"] == 12 and steps["steps-1-0"] == 8  # 11 and 7 steps were kept
-    assert steps["steps-2-0"] == steps["steps-2-1"] == 6 * 8 - 11 - 7
+    assert steps["steps-0-1"] == 12 and steps["steps-1-0"] == COMPARED + 8  # 11 and 7 were kept
+    assert steps["steps-2-0"] - COMPARED == steps["steps-2-1"] == 6 * 8 - 11 - 7
     assert "taken up at epoch 2, batch 4" in done.stdout  # after step 11
     name = f"models.hvae.recipe-{trained[1][0]['deep']}"
     broken, unbroken = (
@@ -297,7 +303,9 @@ def prepared(folder, side=64):
         np.save(folder / f"{split}_x.npy", x)
         np.save(folder / f"{split}_y.npy", np.zeros(n, np.int64))
     splits = {"train": {"n": 32, "sha256": "a"}, "test": {"n": 16, "sha256": "b"}}
-    (folder / "about.json").write_text(json.dumps({"names": [], "splits": splits}))
+    (folder / "about.json").write_text(
+        json.dumps({"version": PREPARED_VERSION, "names": [], "splits": splits})
+    )
 
 
 def test_the_command_trains_what_a_notebook_opens(monkeypatch):
