@@ -21,7 +21,7 @@ from course_lib import data
 from course_lib.models import ae, hvae, vae
 from course_lib.paths import PREPARED_VERSION, cache_root
 from course_lib.training import __main__ as command
-from course_lib.training import distributed, fingerprint, loop, runs
+from course_lib.training import distributed, fingerprint, loop, records, runs
 from course_lib.training.checkpoint import Checkpoint
 from course_lib.training.steps import LossStep, adam
 
@@ -334,7 +334,7 @@ def test_the_command_trains_what_a_notebook_opens(monkeypatch):
     )
     x, x_test = (data.load("tiny", split).x for split in ("train", "test"))
     run = runs.train_or_load(vae.recipe, [x], VAE, 2, vae.held_out, [x_test[:8]])
-    assert f"kept under {run.about['key']} in {runs.folder_of(run.about)}" in done.stdout
+    assert f"kept under {run.about['key']} in {records.folder_of(run.about)}" in done.stdout
     assert "images/s" in done.stdout and done.stdout.count("kept under") == 1
 
 
