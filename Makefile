@@ -37,7 +37,8 @@ install: ## .venv with every pinned version
 	if [ -e $$done ] && [ "$$(pwd -P)" != "$$(head -n 1 $$done)" ]; then rm -rf .venv; fi; \
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || exit 1; \
 	pip="$(PY) -m pip --disable-pip-version-check"; \
-	if uv --version >/dev/null 2>&1; then uv=uv; else uv="$(PY) -m uv"; $$pip install --quiet $(UV); fi; \
+	if uv --version >/dev/null 2>&1; then uv=uv; \
+	elif $$pip install --quiet $(UV) 2>/dev/null; then uv="$(PY) -m uv"; else uv=false; fi; \
 	echo "installing into .venv (some GB at the first time) ..."; \
 	for words in "-r requirements.txt" "--no-build-isolation -e ."; do \
 		$$uv pip install --quiet --no-deps --python $(PY) $$words || $$pip install --quiet --no-deps $$words || exit 1; \
