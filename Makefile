@@ -46,7 +46,7 @@ install: ## .venv with every pinned version
 	echo "$$state" >$$done
 
 report: profile := quick
-report: $(READY) ## run the notebooks on the embedded data and build reports/quick/
+report: $(READY) ## run the notebooks, build reports/quick/ (ONLY="02 05" BUDGET=0.5 AGAIN=1)
 	$(make_report)
 
 full: profile := full
