@@ -37,7 +37,8 @@ install: ## .venv with every pinned version
 	if [ -e $$done ] && [ "$$(pwd -P)" != "$$(head -n 1 $$done)" ]; then rm -rf .venv; fi; \
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || exit 1; \
 	pip="$(PY) -m pip --disable-pip-version-check"; \
-	if uv --version >/dev/null 2>&1; then uv=uv; else uv="$(PY) -m uv"; $$pip install --quiet $(UV); fi; \
+	if uv --version >/dev/null 2>&1; then uv=uv; \
+	elif $$pip install --quiet $(UV) 2>/dev/null; then uv="$(PY) -m uv"; else uv=false; fi; \
 	echo "installing into .venv (some GB at the first time) ..."; \
 	for words in "-r requirements.txt" "--no-build-isolation -e ."; do \
 		$$uv pip install --quiet --no-deps --python $(PY) $$words || $$pip install --quiet --no-deps $$words || exit 1; \
@@ -45,7 +46,7 @@ install: ## .venv with every pinned version
 	echo "$$state" >$$done
 
 report: profile := quick
-report: $(READY) ## run the notebooks on the embedded data and build reports/quick/
+report: $(READY) ## run the notebooks, build reports/quick/ (ONLY="02 05" BUDGET=0.5 AGAIN=1)
 	$(make_report)
 
 full: profile := full
