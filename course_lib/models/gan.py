@@ -80,8 +80,8 @@ class Discriminator(nn.Module):
 
     def forward(self, x):
         h = self.trunk(2 * x - 1)
-        c_logits = self.c_head(h) if self.c_head else h[:, :0]
-        return DiscriminatorOutput(self.score(h)[:, 0], c_logits)
+        score = self.score(h)[:, 0]
+        return DiscriminatorOutput(score, self.c_head(h) if self.c_head else h[:, :0])
 
 
 def _down(n_in, n_out, kernel, stride):
