@@ -56,7 +56,7 @@ full: $(READY) ## the same at full size, on prepared real data: reports/full/
 # inputs.py notes what each page is made from and names the pages; make runs those that are older;
 # one that fails does not stop the others; then the index is made of what there is.
 define make_report
-@pages=$$($(PY) reports/inputs.py $(profile) --budget "$(BUDGET)" --only $(ONLY) $(if $(AGAIN),--again)) || exit 2; \
++@pages=$$($(PY) reports/inputs.py $(profile) --budget "$(BUDGET)" --only $(ONLY) $(if $(AGAIN),--again)) || exit 2; \
 $(MAKE) --silent --keep-going $$pages; status=$$?; \
 $(PY) reports/index.py $(profile) && exit $$status
 endef

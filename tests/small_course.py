@@ -1,5 +1,6 @@
 """Small notebooks that drive the report in tests, by make or within the process: no torch."""
 
+import json
 import os
 import re
 import shutil
@@ -155,3 +156,13 @@ def wait_for(path, seconds=60):
     while not path.exists():
         assert time.monotonic() < end, f"{path.name} did not come"
         time.sleep(0.05)
+
+
+def results(root, profile="quick"):
+    """The content of the report's results.json there."""
+    text = (root / "reports" / profile / "results.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def page(root, name):
+    return (root / "reports" / "quick" / name).read_text(encoding="utf-8")

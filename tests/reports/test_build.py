@@ -1,6 +1,5 @@
 """The report by make: only what really finished is published, and nothing finished is lost."""
 
-import json
 import os
 import re
 import shutil
@@ -14,18 +13,9 @@ import nbformat
 import pytest
 import small_course
 from execute import END_ID
-from small_course import make, to_run
+from small_course import make, page, results, to_run
 
 SLIDER = "import ipywidgets\nipywidgets.interactive(lambda z: {}, z=ipywidgets.FloatSlider())"
-
-
-def report(root, profile="quick"):
-    text = (root / "reports" / profile / "results.json").read_text(encoding="utf-8")
-    return json.loads(text)
-
-
-def page(root, name):
-    return (root / "reports" / "quick" / name).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +59,7 @@ def test_report_holds_pages_figures_notebooks_and_results(good):
         "q1-2-fig.png",
         "q2-1-fig.png",
     ]
-    found = report(good)
+    found = results(good)
     assert [result["name"] for result in found["results"]] == ["q1-1-fig", "q1-2-fig", "q2-1-fig"]
     assert [answer["question"] for answer in found["answers"]] == ["1.1", "1.2", "2.1"]
     assert set(found["notebooks"]) == {"01_a", "02_b"}
@@ -150,13 +140,24 @@ def test_rerun_repeats_only_what_failed_or_changed(course):
     assert to_run(course) == []
 
 
+MEET = """import pathlib, time
+pathlib.Path("here-{0}").touch()
+end = time.monotonic() + 60
+while not pathlib.Path("here-{1}").exists():
+    assert time.monotonic() < end
+    time.sleep(0.05)"""
+
+
 def test_the_others_go_on_after_a_failure_also_two_at_a_time(course):
-    small_course.write(course, "00_bad", small_course.cells("00_bad", bad="1 / 0"))
-    small_course.write(course, "03_c", small_course.cells("03_c", "3.1"))
+    cells = {"meet": MEET.format(0, 3), "bad": "1 / 0"}
+    small_course.write(course, "00_bad", small_course.cells("00_bad", **cells))
+    cells = {"meet": MEET.format(3, 0)}
+    small_course.write(course, "03_c", small_course.cells("03_c", "3.1", **cells))
     done = make(course, "report", "--jobs=2", "ONLY=00 03_c")
     assert done.returncode == 2
+    assert "FAILED 00_bad: cell bad" in done.stderr and "FAILED 03_c" not in done.stderr
     assert sorted(small_course.ran(course)) == ["00_bad", "03_c"]
-    found = report(course)
+    found = results(course)
     assert [r["name"] for r in found["results"]] == ["q1-1-fig", "q1-2-fig", "q2-1-fig", "q3-1-fig"]
     assert "1 of 4 notebooks failed" in page(course, "index.html")
     assert "There is no report of this notebook yet" in page(course, "00_bad.html")
@@ -182,7 +183,7 @@ def test_build_killed_in_the_middle_loses_nothing_finished(course):
         os.killpg(build.pid, signal.SIGKILL)
     assert done.returncode == 2 and "FAILED 02_b: another build is running it" in done.stderr
     assert small_course.ran(course) == ["01_a", "02_b"]
-    assert [result["name"] for result in report(course)["results"]][-1] == "q2-1-fig"
+    assert [result["name"] for result in results(course)["results"]][-1] == "q2-1-fig"
     assert page(course, "02_b.html").endswith("</html>")
     small_course.write(course, "02_b", small_course.cells("02_b", "2.1"))
     assert make(course, "report").returncode == 0 and small_course.ran(course) == ["02_b"]
@@ -193,7 +194,7 @@ def test_full_profile_and_budget_reach_the_notebook(tmp_path):
     root = small_course.place(tmp_path / "course")
     small_course.write(root, "01_a", small_course.cells("01_a", "1.1"))
     assert make(root, "full", "BUDGET=0.05").returncode == 0
-    found = report(root, "full")
+    found = results(root, "full")
     assert found["results"][0]["protocol"]["budget"] == 0.05
     assert found["notebooks"]["01_a"]["profile"] == "full"
     assert not (root / "reports" / "quick").exists()

@@ -1,19 +1,14 @@
 """One notebook: every way to fail is noticed, said in one line, and changes nothing."""
 
 import json
-import shutil
-from pathlib import Path
 
 import execute
-import index
 import inputs
 import nbformat
 import pytest
 import run
 import small_course
 import store
-
-from course_lib.atomic import Unreadable
 
 KILL = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
 SLIDER = "import ipywidgets\nipywidgets.interactive(lambda z: {}, z=ipywidgets.FloatSlider())"
@@ -83,7 +78,7 @@ def test_failure_is_noticed_and_said_in_one_line(bad, name):
 def test_the_index_says_what_failed_and_shows_what_did_not(bad):
     root, faults = bad
     assert faults["12_good"] is None
-    report = results(root)
+    report = small_course.results(root)
     assert [result["name"] for result in report["results"]] == ["q12-1-fig"]
     assert {n for n, about in report["notebooks"].items() if about["error"]} == set(BAD)
     html = (root / "reports" / "quick" / "index.html").read_text(encoding="utf-8")
@@ -99,11 +94,6 @@ def one(tmp_path):
     return tmp_path
 
 
-def rerun(root, *words):
-    assert inputs.main(["quick", *words], root) == 0
-    return run.run(root, "quick", "01_a")
-
-
 @pytest.mark.parametrize("minor", [0, 4])
 def test_old_notebooks_without_ids_run_and_are_up_to_date_after(one, minor):
     path = one / "notebooks" / "01_a.ipynb"
@@ -112,7 +102,7 @@ def test_old_notebooks_without_ids_run_and_are_up_to_date_after(one, minor):
     for cell in nb["cells"]:
         del cell["id"]
     path.write_text(json.dumps(nb))
-    assert rerun(one) is None
+    assert inputs.main(["quick"], one) == 0 and run.run(one, "quick", "01_a") is None
     html = (one / "reports" / "quick" / "01_a.html").read_text(encoding="utf-8")
     assert 'id="cell-1"' in html and '<h2 id="q1-1">' in html
     before = (one / "reports" / "quick" / "notebooks" / "01_a.inputs").stat().st_mtime_ns
@@ -169,183 +159,3 @@ def test_a_fault_of_our_own_is_said_in_the_index_too(one, monkeypatch):
     assert run.run(one, "quick", "01_a") == "RuntimeError: last of 01_a"
     html = (one / "reports" / "quick" / "index.html").read_text(encoding="utf-8")
     assert "RuntimeError: last of 01_a" in html
-
-
-def test_a_figure_that_a_run_no_longer_makes_goes(one):
-    assert run.run(one, "quick", "01_a") is None
-    sources = small_course.cells("01_a", "1.2")
-    small_course.write(one, "01_a", sources)
-    assert rerun(one) is None
-    folder = one / "reports" / "quick" / "figures"
-    assert [path.name for path in folder.iterdir()] == ["q1-2-fig.png"]
-
-
-@pytest.fixture
-def full_disk(monkeypatch):
-    """full_disk(folder, n): the n-th file written there is cut short by a full disk."""
-    write, writes = Path.write_bytes, []
-
-    def start(folder, n):
-        def cut(path, content):
-            if not path.is_relative_to(folder) or writes.append(path) or len(writes) != n:
-                return write(path, content)
-            write(path, content[: len(content) // 2])
-            raise OSError(28, "No space left on device", str(path))
-
-        monkeypatch.setattr(Path, "write_bytes", cut)
-
-    return start
-
-
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_files_are_written_together_or_not_at_all(tmp_path, full_disk, n):
-    paths = [tmp_path / f"{i}" for i in range(3)]
-    run.write_together({path: b"old" for path in paths})
-    assert all(path.read_bytes() == b"old" for path in paths)
-    full_disk(tmp_path, n)
-    with pytest.raises(OSError, match="No space left"):
-        run.write_together({path: b"new" for path in paths})
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(
-        "012", b"old"
-    )
-
-
-def test_the_executed_notebook_by_which_make_goes_is_put_in_its_place_last(tmp_path, monkeypatch):
-    places, replace = [], run.os.replace
-    monkeypatch.setattr("os.replace", lambda *both: places.append(both[1].name) or replace(*both))
-    run.write_together({tmp_path / name: b"" for name in ("a.png", "a.html", "a.ipynb")})
-    assert places == ["a.png", "a.html", "a.ipynb"]
-
-
-def test_a_full_disk_changes_nothing_of_the_last_good_report(one, full_disk):
-    assert run.run(one, "quick", "01_a") is None
-    report = one / "reports" / "quick"
-    kept = lambda: {p: p.read_bytes() for p in report.glob("*/*") if p.suffix != ".inputs"}
-    before, page = kept(), (report / "01_a.html").read_bytes()
-    small_course.write(one, "01_a", small_course.cells("01_a", "1.1", more="'more'"))
-    assert inputs.main(["quick"], one) == 0
-    full_disk(report, 3)
-    assert "No space left on device" in run.run(one, "quick", "01_a")
-    assert kept() == before and (report / "01_a.html").read_bytes() == page
-    assert "No space left on device" in (report / "index.html").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A course of two notebooks, both run."""
-    root = tmp_path_factory.mktemp("built")
-    small_course.write(root, "01_a", small_course.cells("01_a", "1.1", "1.2"))
-    small_course.write(root, "02_b", small_course.cells("02_b", "2.1"))
-    assert inputs.main(["quick"], root) == 0
-    assert [run.run(root, "quick", name) for name in ("01_a", "02_b")] == [None, None]
-    return root
-
-
-@pytest.fixture
-def two(built, tmp_path):
-    """A copy of it, to be changed."""
-    return Path(shutil.copytree(built, tmp_path / "course"))
-
-
-def results(root):
-    return json.loads((root / "reports" / "quick" / "results.json").read_text(encoding="utf-8"))
-
-
-def page(root, name):
-    return (root / "reports" / "quick" / name).read_text(encoding="utf-8")
-
-
-def test_last_good_report_stays_when_a_notebook_breaks(two):
-    old, before = page(two, "01_a.html"), results(two)
-    sources = small_course.cells("01_a", "1.1", "1.2", bad="1 / 0")
-    sources["q1-1-fig"] = sources["q1-1-fig"].replace("0.0123", "9.9")
-    small_course.write(two, "01_a", sources)
-    assert rerun(two) == "cell bad: ZeroDivisionError: division by zero"
-    after = results(two)
-    assert page(two, "01_a.html") == old
-    assert after["results"] == before["results"] and after["answers"] == before["answers"]
-    assert "last good report" in page(two, "index.html")
-    reached = nbformat.read(two / "reports" / "failed" / "quick" / "01_a.ipynb", as_version=4)
-    assert any(o.output_type == "error" for c in reached.cells for o in c.get("outputs", []))
-    assert run.run(two, "quick", "02_b") is None  # 01 was not tried: its failure still stands
-    assert "last good report" in page(two, "index.html")
-
-
-def test_published_results_serve_where_the_runs_are_not_kept(two):
-    before, old = results(two), page(two, "01_a.html")
-    shutil.rmtree(two / "reports" / "quick" / "notebooks")  # as in a fresh clone of reports/full
-    (two / "reports" / "quick" / "results.json").unlink()
-    assert inputs.main(["quick", "--only", "02"], two) == 0
-    assert run.run(two, "quick", "02_b") is None
-    after = results(two)
-    assert after["results"] == before["results"] and after["answers"] == before["answers"]
-    assert after["notebooks"]["01_a"] == before["notebooks"]["01_a"]
-    assert page(two, "01_a.html") == old
-    assert 'id="card-1-2"' in page(two, "index.html")
-
-
-def test_a_removed_notebook_leaves_the_report(two):
-    (two / "notebooks" / "01_a.ipynb").unlink()
-    index.publish(two, "quick")
-    out = two / "reports" / "quick"
-    assert sorted(path.name for path in (out / "figures").iterdir()) == ["q2-1-fig.png"]
-    assert set(results(two)["notebooks"]) == {"02_b"}
-    assert not [path for path in out.rglob("01_a*")]
-
-
-FULL = Path(__file__).resolve().parents[2] / "reports" / "full"
-
-
-@pytest.fixture
-def full(tmp_path, monkeypatch):
-    """The committed report, with notebooks of its names that all fail."""
-    shutil.copytree(FULL, tmp_path / "reports" / "full")
-    for path in FULL.glob("results/*.json"):
-        title = json.loads(path.read_text(encoding="utf-8"))["about"]["title"]
-        sources = small_course.cells(path.stem, bad="1 / 0") | {"title": f"# {title}"}
-        small_course.write(tmp_path, path.stem, sources)
-    return tmp_path
-
-
-def everything(root):
-    paths = [path for path in (root / "reports").rglob("*") if path.is_file()]
-    return {path: path.read_bytes() for path in paths if path.suffix != ".lock"}
-
-
-def test_the_committed_full_report_is_what_its_parts_make(full):
-    before = everything(full)
-    index.publish(full, "full")
-    assert everything(full) == before
-
-
-def test_a_damaged_results_json_is_made_anew_with_nothing_lost(full):
-    """As a merge conflict leaves it: everything in it is made from the notebooks' own files."""
-    path = full / "reports" / "full" / "results.json"
-    whole = path.read_text(encoding="utf-8")
-    path.write_text("<<<<<<< HEAD\n" + whole, encoding="utf-8")
-    assert inputs.main(["full", "--only", "01"], full) == 0
-    assert "ZeroDivisionError" in run.run(full, "full", "01_autoencoder")
-    report, before = json.loads(path.read_text(encoding="utf-8")), json.loads(whole)
-    assert report["results"] == before["results"] and report["answers"] == before["answers"]
-    assert len(report["results"]) > 100 and len(report["answers"]) > 40
-
-
-@pytest.mark.parametrize("text", [b"<<<<<<< HEAD\n{}", b"", b"[]", b'{"about": {}}', b"\xff{"])
-def test_a_damaged_part_is_refused_by_name_and_nothing_is_changed(full, text, capsys):
-    part = full / "reports" / "full" / "results" / "05_gan.json"
-    part.write_bytes(text)
-    before = everything(full)
-    assert inputs.main(["full", "--only", "01"], full) == 2
-    assert index.main(["full"], full) == 1
-    for line in capsys.readouterr().err.splitlines():
-        assert str(part) in line and "nothing was changed" in line and "run 05 again" in line
-    with pytest.raises(Unreadable):
-        index.publish(full, "full")
-    assert everything(full) == before
-
-
-def test_a_folder_that_cannot_be_written_is_said_in_one_line(one, capsys):
-    (one / "reports" / "full").write_text("a file where a folder should be")
-    assert inputs.main(["full"], one) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and str(one / "reports" / "full") in said
