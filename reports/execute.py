@@ -17,7 +17,7 @@ import papermill as pm
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from store import last_line
+from store import ANSI, last_line
 
 END_ID = "end-of-notebook"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -169,8 +169,14 @@ def cell_fault(cell):
     for output in cell.outputs:
         if output.output_type == "error":
             stop = " (it stopped the notebook)" if output.ename == "SystemExit" else ""
-            return f"{output.ename}: {last_line(output.evalue)}{stop}"
+            return f"{output.ename}: {last_line(output.evalue or failing_line(output))}{stop}"
     return "did not run" if cell.execution_count is None else None
+
+
+def failing_line(output):
+    """The source line that raised, for an error that says nothing, as a bare assert's."""
+    arrows = re.findall(r"^-+> *\d+ (.*)$", ANSI.sub("", "\n".join(output.traceback)), re.MULTILINE)
+    return arrows[-1].strip() if arrows else output.ename
 
 
 def widget_fault(nb):

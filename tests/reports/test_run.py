@@ -159,3 +159,10 @@ def test_a_fault_of_our_own_is_said_in_the_index_too(one, monkeypatch):
     assert run.run(one, "quick", "01_a") == "RuntimeError: last of 01_a"
     html = (one / "reports" / "quick" / "index.html").read_text(encoding="utf-8")
     assert "RuntimeError: last of 01_a" in html
+
+
+def test_an_error_that_says_nothing_is_told_by_its_line():
+    bare = ["\x1b[31m----> 5\x1b[0m assert ratio > 5", "\x1b[0m      6 x = 1", "AssertionError: "]
+    output = nbformat.v4.new_output("error", ename="AssertionError", evalue="", traceback=bare)
+    cell = nbformat.v4.new_code_cell("assert ratio > 5", outputs=[output], execution_count=1)
+    assert execute.cell_fault(cell) == "AssertionError: assert ratio > 5"
