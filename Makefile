@@ -66,7 +66,8 @@ reports/%.ipynb: reports/%.inputs
 
 train: profile := quick
 train: $(READY) ## train a notebook's runs anew, from nothing: make train ONLY=03 (profile=full for the other)
-	$(PY) reports/train.py $(ONLY) --profile $(profile) --budget $(BUDGET)
+	@test -n "$(ONLY)" || { echo "make train: say which notebook, as in make train ONLY=03" >&2; exit 2; }
+	@for one in $(ONLY); do $(PY) reports/train.py $$one --profile $(profile) --budget $(BUDGET) || exit; done
 
 restamp: $(READY) ## after code was moved or renamed: shipped runs that behave alike are brought up to date
 	$(PY) -m course_lib.training.shipping restamp

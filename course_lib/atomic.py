@@ -45,6 +45,20 @@ def replacing(path):
         part.unlink(missing_ok=True)
 
 
+def abandoned(part):
+    """Whether the process that was writing this .part is gone (its number is in the name)."""
+    number = part.name.split(".")[-2].partition("-")[0]
+    if os.name != "posix" or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
 def write_bytes(path, content):
     """Write a file in one piece."""
     with replacing(path) as part:

@@ -27,14 +27,20 @@ def main(words=None):
     options = parser.parse_args(words)
     paths = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     chosen = [p for p in paths if options.notebook in (p.stem, p.stem[:2])]
-    if not chosen or not 0 < options.budget <= 1:
+    if len(chosen) != 1:
         known = ", ".join(p.stem for p in paths)
-        print(
-            f"train.py: no such notebook or budget; there are {known}, and 0 to 1", file=sys.stderr
-        )
+        print(f"train.py: no notebook '{options.notebook}'; there are {known}", file=sys.stderr)
+        return 2
+    if not 0 < options.budget <= 1:
+        print("train.py: --budget is a share of the epochs, above 0, at most 1", file=sys.stderr)
         return 2
     try:
         return train(chosen[0], options.profile, options.budget)
+    except OSError as error:
+        print(
+            f"train.py: {error}; free the place, or name another in COURSE_CACHE", file=sys.stderr
+        )
+        return 1
     except KeyboardInterrupt:
         print("train.py: stopped; the same command goes on where this stopped", file=sys.stderr)
         return 130
@@ -68,7 +74,7 @@ def begun(mark):
     """When this training was started first, seconds since 1970; a killed one left its mark."""
     try:
         return read_json(mark)["since"]
-    except (FileNotFoundError, Unreadable):
+    except (FileNotFoundError, Unreadable, KeyError, TypeError):
         write_json(mark, {"since": time.time()})
         return read_json(mark)["since"]
 

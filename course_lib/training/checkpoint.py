@@ -64,8 +64,8 @@ def _fill(node, file):
 class Checkpoint:
     """The state of a run under way, one file, replaced whole; saved about every `every` seconds.
 
-    mark: what tells whether the code that goes on is the code that began (any tree); fits(mark) of
-    the saved one is asked before it is taken up, and returns None or why not.
+    mark: what tells the code that began this run (any tree). fits(mark) is asked of a saved mark
+    before the checkpoint is taken up; it returns None, or why the code that goes on does not fit.
     """
 
     def __init__(self, folder, mark, fits, every=20.0):
@@ -92,7 +92,7 @@ class Checkpoint:
             return None
         try:
             state = read_tree(self.path)
-            misfit = self.fits(state["mark"]) if "mark" in state else "it is of an older version"
+            misfit = self.fits(state.get("mark", {}))
         except Damaged as error:
             state, misfit = None, str(error)
         if misfit:

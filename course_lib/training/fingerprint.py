@@ -30,7 +30,7 @@ def fingerprint(recipe, tensors, settings, epochs):
 
     losses: the named terms of each step. sums: of every part's weights after them, and of their
     absolute values. rates: every optimiser's learning rates at ten points of the run. awake: the
-    terms of a step whose weights were moved away from their start, where a KL may be 0 and its sign
+    terms of a step whose weights were perturbed, since at the start a KL may be 0 and its sign
     cannot be seen. A loss weight is a constant of its recipe, so it shows in the losses.
     """
     with torch.random.fork_rng(devices=[]):
@@ -46,6 +46,8 @@ def fingerprint(recipe, tensors, settings, epochs):
 def difference(old, new, bf16=False):
     """The first thing in which two fingerprints differ by more than rounding, as text, or None."""
     factor = BF16 if bf16 else 1
+    if len(old["losses"]) != len(new["losses"]):
+        return f"it has {len(new['losses'])} first steps, it had {len(old['losses'])}"
     steps = zip(ROUNDING, old["losses"], new["losses"], strict=False)
     for i, (tolerance, a, b) in enumerate(steps, 1):
         if a.keys() != b.keys():
@@ -63,7 +65,10 @@ def difference(old, new, bf16=False):
     for name, (total, size) in old["sums"].items():
         if not abs(new["sums"][name][0] - total) <= factor * OF_SUMS * (1 + size):
             return f"after {N_STEPS} steps the weights of its {name} have another sum"
-    if not torch.allclose(torch.tensor(old["rates"]), torch.tensor(new["rates"]), rtol=1e-6):
+    rates = zip(old["rates"], new["rates"], strict=False)
+    if len(old["rates"]) != len(new["rates"]) or any(
+        abs(a - b) > 1e-6 * abs(a) + 1e-12 for a, b in rates
+    ):
         return "its learning rate takes another course"
     return None
 
@@ -76,14 +81,14 @@ def _start(recipe, tensors, settings):
 
 
 @torch.no_grad()
-def _moved(step):
+def _perturb(step):
     for part in filter(_is_module, step.parts.values()):
         for p in part.parameters():
             p += 0.02 * torch.randn_like(p)
 
 
 def _awake(step, batches):
-    _moved(step)
+    _perturb(step)
     return _plain(step(*next(_first(batches, 1))))
 
 
@@ -107,10 +112,8 @@ def _sums(module):
 
 
 def _rates(step, n_left):
-    """Learning rates at ten points of the rest of the run, the schedule stepped without training.
-
-    The course of one group of one optimiser after the other, one after the other, in one list.
-    """
+    """Learning rates at ten points of the rest of the run, the schedule stepped without training:
+    at each point the rate of every parameter group of every optimiser, all in one list."""
     optimizers = [p for p in step.parts.values() if isinstance(p, torch.optim.Optimizer)]
     points = {round(n_left * i / (N_POINTS - 1)) for i in range(N_POINTS)}
     schedule, rates = step.parts.get("schedule"), []
@@ -126,9 +129,14 @@ def _rates(step, n_left):
 class Behaviour:
     """Whether today's code still does what a record says that the run's code did."""
 
-    def __init__(self, recipe, tensors, about):
-        self.recipe, self.tensors, self.about, self._taken = recipe, tensors, about, None
-        self.source = source_digest(recipe)
+    def __init__(self, recipe, tensors, about, evaluate=None, held=()):
+        self.recipe, self.tensors, self.about = recipe, tensors, about
+        self.evaluate, self.held, self._taken = evaluate, held, None
+
+    def sources(self):
+        """The digests of the code that trains, and of the code that measures after each epoch."""
+        measuring = {"evaluate_sha256": source_digest(self.evaluate)} if self.evaluate else {}
+        return {"source_sha256": source_digest(self.recipe)} | measuring
 
     def fingerprint(self):
         """The run's first five steps by today's code."""
@@ -139,16 +147,34 @@ class Behaviour:
 
     def mark(self):
         """What a record keeps, so that a later version can compare."""
-        return {"source_sha256": self.source, "fingerprint": self.fingerprint()}
+        return self.sources() | {"fingerprint": self.fingerprint()}
 
     def misfit(self, mark):
         """None where the code is the same or does the same; else what differs, as text."""
-        if mark["source_sha256"] == self.source:
+        if mark.get("source_sha256") == self.sources()["source_sha256"]:
             return None
         return self.misbehaves(mark)
 
     def misbehaves(self, mark):
         """None where the first five steps are the same; else what differs, as text."""
         bf16 = bool(self.about["settings"].get("bf16"))
-        change = difference(mark["fingerprint"], self.fingerprint(), bf16)
+        try:
+            change = difference(mark["fingerprint"], self.fingerprint(), bf16)
+        except (KeyError, TypeError, ValueError) as error:
+            return f"its fingerprint is of another version ({error!r})"
         return change and f"the code has changed since: {change}"
+
+    def mismeasured(self, record, model):
+        """None where what is measured after an epoch is what it was: by the same code, or by other
+        code whose last row is the same within 2 %, as draws allow; else what differs, as text."""
+        sources = self.sources()
+        if record.get("evaluate_sha256") == sources.get("evaluate_sha256"):
+            return None
+        model.eval()
+        place = next(model.parameters()).device
+        values = self.evaluate(model, *(t.to(place) for t in self.held)) if self.evaluate else {}
+        for name, value in values.items():
+            old = record["history"].get(name, [math.nan])[-1]
+            if not abs(float(value) - old) <= 0.02 * abs(old) + 1e-3:
+                return f"{name} is measured otherwise: {float(value):.6g}, it was {old:.6g}"
+        return None

@@ -4,6 +4,7 @@ What is damaged, or was trained by code that behaves otherwise, is said and not 
 the cache that is proven damaged or stale is deleted: one that cannot be read now may be read later.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,17 +27,16 @@ def open_run(about, behaviour, step, retrain):
 
 
 def _cached(about, behaviour, step, retrain):
-    """Of the cache: a damaged or stale run is said and deleted, an unreadable one stays."""
+    """Of the cache: a damaged run is said and deleted, one that today's code does not repeat is set
+    aside, and one that cannot be read now stays as it is."""
     name = records.name_of(about)
     try:
         kept = records.read(records.cached(about))
-        if kept is None or (retrain and kept[0].get("finished", 0) < _since()):
+        if kept is None or (retrain and kept[0].get("finished", 0) < since()):
             return None
         record, states = kept
-        if misfit := behaviour.misfit(record):
-            raise Damaged(misfit)
         records.put_in(step, states)
-    except (Damaged, KeyError) as error:
+    except Damaged as error:
         print(f"kept run {name}: {error}; it is trained again")
         records.remove(about)
         return None
@@ -44,10 +44,11 @@ def _cached(about, behaviour, step, retrain):
         raise OSError(
             f"kept run {name} cannot be read: {error}; mend that, nothing was changed"
         ) from None
-    if (
-        record["source_sha256"] != behaviour.source
-    ):  # it does the same: the next look is quick again
-        write_json(records.cached(about)[0], record | {"source_sha256": behaviour.source})
+    if change := behaviour.misfit(record) or behaviour.mismeasured(record, step.best):
+        aside = records.set_aside(about, record["source_sha256"])
+        print(f"kept run {name}: {change}; it is trained again, the old one is in {aside.name}")
+        return None
+    _stamp(about, record, behaviour)
     how = record["about"]
     print(
         f"kept run {name}: opened ({how['epochs']} epochs, trained in {how['seconds']:.0f} s on "
@@ -56,7 +57,15 @@ def _cached(about, behaviour, step, retrain):
     return record
 
 
-def _since():
+def _stamp(about, record, behaviour):
+    """Today's code does what the run's code did: written down, the next look is quick again."""
+    fresh = record | behaviour.sources()
+    if fresh != record:
+        with contextlib.suppress(OSError):  # a cache that cannot be written: compared again then
+            write_json(records.cached(about)[0], fresh)
+
+
+def since():
     """From when on a run counts as trained anew: the start of `make train`, or of this process."""
     return float(os.environ.get("COURSE_RETRAIN_SINCE") or STARTED)
 
@@ -68,69 +77,75 @@ def _shipped(about, behaviour, step):
         name = paths[0].stem
         try:
             record, states = records.read(paths)
-            note = _acceptable(record, behaviour, same_data)
+            notes = _notes(record, behaviour, same_data)
             records.put_in(step, states)
-        except (Damaged, KeyError, OSError) as error:
+            if change := _compared(record, behaviour, step.best, notes):
+                raise Damaged(change)
+        except (Damaged, OSError) as error:
             print(f"shipped run {name}: {error}; it is trained here instead")
             continue
         how = record["about"]
         print(
             f"shipped run {name}: opened ({how['epochs']} epochs, trained in "
-            f"{how['seconds']:.0f} s on {how['device']}{note})"
+            f"{how['seconds']:.0f} s on {how['device']}{''.join(notes)})"
         )
-        return record | {"about": how | {"shipped": name}}
+        here = {"shipped": name, "data_sha256": about["data_sha256"]}
+        return record | {"about": how | here}
     return None
 
 
 def earlier_cost(about):
     """What training this run took when it was shipped, as text; empty where none was."""
     try:
-        how = read_json(records.shipped(about)[0])["about"]
-    except (OSError, Unreadable, KeyError):
+        how = records.read(records.shipped(about))[0]["about"]
+    except (OSError, Damaged, TypeError):
         return ""
     return f"; the one that ships took {how['seconds']:.0f} s on {how['device']}"
 
 
 def _candidates(about):
-    """((record, weights), whether the data are the same to the bit) of shipped runs to look at."""
+    """((record, weights), whether the data are the same to the bit) of shipped runs to look at: the
+    one of this key, else its kin, runs that differ in nothing but the sha256 of their data."""
     exact = records.shipped(about)
     if exact[0].is_file():
         return [(exact, True)]
-    kin = sorted(weights_root().glob(f"{about['recipe']}-*.json"))
-    return [
-        ((p, p.with_suffix(".safetensors")), False)
-        for p in kin
-        if about["kin"] in p.read_text("utf-8")
-    ]
+    kin = []
+    for path in sorted(weights_root().glob(f"{about['recipe']}-*.json")):
+        with contextlib.suppress(OSError, Unreadable, TypeError, KeyError, AttributeError):
+            if read_json(path)["about"].get("kin") == about["kin"]:
+                kin.append(((path, path.with_suffix(".safetensors")), False))
+    return kin
 
 
-def _acceptable(record, behaviour, same_data):
-    """What to say of a shipped run beside that it was opened; Damaged where it must not be."""
+def _notes(record, behaviour, same_data):
+    """What to say of a shipped run beside that it was opened; Damaged where its data are others."""
     notes = []
     if not same_data:
-        if misfit := _other_data(record["summary"], summary(behaviour.tensors)):
-            raise Damaged(misfit)
+        if change := _other_data(record.get("summary", []), summary(behaviour.tensors)):
+            raise Damaged(change)
         notes.append("; this machine's data differ in rounding")
     trained_by, here = record["about"]["torch"].split("+")[0], torch.__version__.split("+")[0]
     if trained_by != here:
         notes.append(f"; by torch {trained_by}, here is {here}")
-    if (notes or record["source_sha256"] != behaviour.source) and not _remembered(
-        record, behaviour
-    ):
-        if misfit := behaviour.misbehaves(record):
-            raise Damaged(misfit)
+    return notes
+
+
+def _compared(record, behaviour, model, notes):
+    """None where today's code does what the record says, looked at once and remembered; else what
+    has changed, as text."""
+    same = {name: record.get(name) for name in behaviour.sources()} == behaviour.sources()
+    if (same and not notes) or _remembered(record, behaviour):
+        return None
+    change = behaviour.misbehaves(record) or behaviour.mismeasured(record, model)
+    if change is None:
         _remember(record, behaviour)
-    return "".join(notes)
+    return change
 
 
 def _memory(record, behaviour):
-    facts = [
-        record["weights_sha256"],
-        behaviour.source,
-        behaviour.about["data_sha256"],
-        torch.__version__,
-    ]
-    return cache_root() / "checked" / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    facts = [record["weights_sha256"], behaviour.sources(), behaviour.about["data_sha256"]]
+    text = json.dumps([*facts, torch.__version__], sort_keys=True)
+    return cache_root() / "checked" / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _remembered(record, behaviour):
@@ -146,19 +161,27 @@ def _remember(record, behaviour):
 
 
 def summary(tensors):
-    """Shape of each tensor, and the means of 64 rows of it: rounding moves them little."""
-    rows = [t[:: max(1, len(t) // 64)].double() for t in tensors]
-    return [
-        [list(t.shape), *r.flatten(1).mean(1).tolist()]
-        if t.ndim > 1
-        else [list(t.shape), *r.tolist()]
-        for t, r in zip(tensors, rows, strict=True)
-    ]
+    """What tells data apart and is hardly moved by rounding: of each tensor its shape and, over 64
+    stretches that hold every row, the mean of the rows' means and the same weighted by their place.
+    """
+    return [[list(t.shape), *_stretches(t)] for t in tensors]
+
+
+def _stretches(t):
+    if not t.numel():
+        return []
+    parts = t.split(2048)
+    rows = torch.cat([p.flatten(1).double().mean(1) if t.ndim > 1 else p.double() for p in parts])
+    place = torch.arange(len(rows)).double().cos()
+    both = torch.stack([rows.cpu(), rows.cpu() * place])
+    return torch.cat([part.mean(1) for part in both.tensor_split(min(64, len(rows)), 1)]).tolist()
 
 
 def _other_data(old, new):
-    for i, (a, b) in enumerate(zip(old, new, strict=True)):
-        close = all(abs(x - y) <= 1e-4 * (1 + abs(x)) for x, y in zip(a[1:], b[1:], strict=True))
-        if a[0] != b[0] or not close:
-            return f"it was trained on other data (tensor {i + 1} of {len(old)} differs)"
+    if [a[0] for a in old] != [b[0] for b in new]:
+        return "it was trained on data of other shapes"
+    for i, (a, b) in enumerate(zip(old, new, strict=True), 1):
+        pairs = zip(a[1:], b[1:], strict=False)
+        if len(a) != len(b) or any(abs(x - y) > 1e-4 * (1 + abs(x)) for x, y in pairs):
+            return f"it was trained on other data (tensor {i} of {len(old)} differs)"
     return None

@@ -5,6 +5,7 @@ is two files, weights/<recipe>-<key>.json and .safetensors. The record is writte
 without a record are a run that is not finished.
 """
 
+import contextlib
 import shutil
 
 import torch
@@ -12,6 +13,15 @@ import torch
 from course_lib.atomic import Unreadable, file_digest, read_json, write_json
 from course_lib.paths import cache_root, weights_root
 from course_lib.training.checkpoint import Damaged, read_tree, write_tree
+
+RECORD = {
+    "about": dict,
+    "history": dict,
+    "fingerprint": dict,
+    "source_sha256": str,
+    "weights_sha256": str,
+}
+ABOUT = ("recipe", "key", "settings", "given", "epochs", "seconds", "device", "steps", "torch")
 
 
 def name_of(about):
@@ -39,18 +49,38 @@ def shipped(about):
 def read(paths):
     """(record, {part: state}) of a finished run; None where there is none. Damaged where a file is
     not what was written, OSError where one cannot be read now."""
-    record_path, weights_path = paths
+    try:
+        return _read(*paths)
+    except Damaged:
+        return _read(*paths)  # another process may have been between its two files
+
+
+def _read(record_path, weights_path):
     if not record_path.is_file():
         return None
     try:
         record = read_json(record_path)
+    except Unreadable as error:
+        raise Damaged(str(error)) from None
+    if lacking := _lacking(record):
+        raise Damaged(f"{record_path.name} is no record of a run: it lacks {lacking}")
+    try:
         if file_digest(weights_path) != record["weights_sha256"]:
             raise Damaged(f"{weights_path.name} does not match the digest in {record_path.name}")
         return record, read_tree(weights_path)
     except FileNotFoundError:
         raise Damaged(f"{weights_path.name} is missing") from None
-    except (Unreadable, KeyError, TypeError) as error:
-        raise Damaged(f"{record_path.name} is no record of a run ({error})") from None
+
+
+def _lacking(record):
+    """The first thing without which a record says nothing, or None."""
+    for name, kind in RECORD.items():
+        if not isinstance(record, dict) or not isinstance(record.get(name), kind):
+            return name
+    for name in ABOUT:
+        if name not in record["about"]:
+            return f"about.{name}"
+    return None
 
 
 def write(paths, record, states):
@@ -65,8 +95,8 @@ def write(paths, record, states):
 def put_in(step, states):
     """Load all the states into the step's parts, or none of them: Damaged where one does not fit.
 
-    A run that ships its average alone has it for the model too; weights stored as float16 come back
-    as the float32 numbers that they are.
+    Where the average alone was stored, the model gets it too. Weights that were stored as float16
+    come back as float32.
     """
     states = dict(states)
     if "average" in states and "model" not in states and "model" in step.parts:
@@ -87,5 +117,16 @@ def _shapes(state):
 
 
 def remove(about):
-    """Delete a run of the cache that is proven damaged or stale."""
-    shutil.rmtree(folder_of(about))
+    """Delete a run of the cache that is proven damaged; what was measured beside it stays."""
+    for path in cached(about):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # something else is in it
+        folder_of(about).rmdir()
+
+
+def set_aside(about, source):
+    """Move a good run that today's code does not repeat out of the way; its new folder."""
+    folder = folder_of(about)
+    aside = folder.with_name(f"{folder.name}-by-{source[:8]}")
+    shutil.rmtree(aside, ignore_errors=True)
+    return folder.rename(aside)

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from course_lib.atomic import write_bytes
+from course_lib.atomic import abandoned, write_bytes
 from course_lib.data import sets
 from course_lib.data.batches import pixels
 from course_lib.training import distributed, fingerprint, loop, opening, records
@@ -63,10 +63,12 @@ def train_or_load(
     with distributed.fork_rng():  # what comes after draws the same, whether trained or opened
         torch.manual_seed(settings.get("seed", 0))
         step, batches = recipe(*tensors, **settings)
-        behaviour = fingerprint.Behaviour(recipe, tensors, about)
+        behaviour = fingerprint.Behaviour(recipe, tensors, about, evaluate, held)
         record = distributed.on_rank_zero(lambda: opening.open_run(about, behaviour, step, retrain))
         if record is None:
             measure = _measure_of(evaluate, step, held) if evaluate else None
+            if retrain:
+                distributed.on_rank_zero(lambda: _forget(about))
             record = _train(about, behaviour, step, batches, measure, title or about["recipe"])
     distributed.broadcast(step)
     loop.set_training(step, False)
@@ -120,6 +122,13 @@ def _hash(value):
 
 
 # ---- training -----------------------------------------------------------------------------------
+
+
+def _forget(about):
+    """A checkpoint from before the training anew began is none of it."""
+    path = records.folder_of(about) / "checkpoint.safetensors"
+    if path.is_file() and path.stat().st_mtime < opening.since():
+        path.unlink()
 
 
 def _train(about, behaviour, step, batches, measure, title):
@@ -186,7 +195,7 @@ def _keep(record, step, checkpoint, reserve):
     record = records.write(records.cached(record["about"]), record, states)
     checkpoint.unlink(missing_ok=True)
     for part in checkpoint.parent.glob("*.part"):  # half a file of a process that was killed
-        if part.stat().st_mtime < record["finished"]:
+        if abandoned(part):
             part.unlink(missing_ok=True)
     return record
 

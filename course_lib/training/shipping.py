@@ -15,7 +15,7 @@ import importlib
 import json
 import sys
 
-from course_lib.atomic import read_json, write_json
+from course_lib.atomic import read_json, write_bytes, write_json
 from course_lib.data import inputs, sets
 from course_lib.paths import cache_root, weights_root
 from course_lib.training import fingerprint, records, runs
@@ -50,7 +50,8 @@ def ship(name, words, half=False, average=False, limit=LIMIT):
             "most: try --half, or --average"
         )
     terms = [TERMS[set_] for set_ in TERMS if any(w.startswith(set_) for w in words)]
-    record |= {"inputs": list(words), "stored": "float16" if half else "float32", "terms": terms}
+    record |= {"inputs": list(words), "terms": terms}
+    record |= {"stored": "float16" if half else "float32", "limit": limit}
     paths = records.shipped(record["about"])
     records.write(paths, record, states)
     records.remove(about)
@@ -66,7 +67,9 @@ def _stored(state, half):
 
 
 def manifests():
-    """The records of all shipped runs, sorted."""
+    """The records of all shipped runs, sorted. ValueError where their folder is none."""
+    if weights_root().exists() and not weights_root().is_dir():
+        raise ValueError(f"{weights_root()} is no folder; name another in COURSE_WEIGHTS")
     return sorted(weights_root().glob("*.json"))
 
 
@@ -80,17 +83,22 @@ def problem(path, renamed=None):
         record, _ = records.read((path, path.with_suffix(".safetensors")))
         about = record["about"]
         recipe = _function((renamed or {}).get(about["recipe"], about["recipe"]))
+        if not record.get("inputs"):
+            raise Damaged("its record names no inputs")
         tensors = [inputs.tensor(word) for word in record["inputs"]]
         fresh = _described(recipe, tensors, about, renamed or {})
-    except (Damaged, KeyError, TypeError, AttributeError, ModuleNotFoundError) as error:
+    except (AttributeError, ModuleNotFoundError):
+        return f"there is no recipe {about['recipe']} any more", None
+    except (Damaged, KeyError, TypeError, ValueError) as error:
         return f"{error}", None
     for name, old in about["settings"].items():
         if json.dumps(fresh["settings"].get(name)) != json.dumps(old):
-            return f"it was trained with {name}={old}; today's default is another", None
+            new = fresh["settings"].get(name)
+            return f"it was trained with {name}={old}; by today's default it is {new}", None
     behaviour = fingerprint.Behaviour(recipe, tensors, fresh)
     if misfit := behaviour.misbehaves(record):
         return misfit, None
-    return None, record | {"about": about | fresh, "source_sha256": behaviour.source}
+    return None, record | {"about": about | fresh} | behaviour.sources()
 
 
 def _described(recipe, tensors, about, renamed):
@@ -121,11 +129,14 @@ def restamp(renamed=None):
             refused[path.stem] = fault
             continue
         target = records.shipped(record["about"])
-        if record != read_json(path):
-            path.with_suffix(".safetensors").replace(target[1])
-            write_json(target[0], record)
+        if record == read_json(path):
+            continue
+        if target[0] != path:  # first the new pair, then the old one goes: a kill loses nothing
+            write_bytes(target[1], path.with_suffix(".safetensors").read_bytes())
+        write_json(target[0], record)
         if target[0] != path:
             path.unlink()
+            path.with_suffix(".safetensors").unlink()
     return refused
 
 
@@ -172,7 +183,9 @@ def _fault(path):
 
 
 def _restamp(options):
-    return _report(restamp(dict(pair.split("=", 1) for pair in options.renamed)))
+    if wrong := [pair for pair in options.renamed if pair.count("=") != 1]:
+        raise ValueError(f"--renamed takes OLD=NEW, not '{wrong[0]}'")
+    return _report(restamp(dict(pair.split("=") for pair in options.renamed)))
 
 
 def _report(refused):

@@ -58,7 +58,21 @@ def test_after_a_break_what_was_trained_is_opened(course, trained, capsys):
     assert train.main(["01"]) == 0 and len(trained) == 2
 
 
-@pytest.mark.parametrize("words", [["09"], ["01", "--budget", "0"], ["01", "--budget", "2"]])
-def test_a_mistake_is_one_line_and_status_2(words, course, capsys):
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["09"], "01_trial"),
+        (["01", "--budget", "0"], "share"),
+        (["01", "--budget", "nan"], "share"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(words, reason, course, capsys):
     assert train.main(words) == 2
-    assert "01_trial" in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
+
+
+def test_a_cache_that_is_a_file_is_one_line(course, monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file"))
+    assert train.main(["01"]) == 1
+    assert "name another in COURSE_CACHE" in capsys.readouterr().err

@@ -192,6 +192,56 @@ def test_a_run_of_code_that_behaves_otherwise_is_said_and_trained_again(monkeypa
     assert "the code has changed since: step 1: loss is" in capsys.readouterr().out
 
 
+def test_a_run_that_todays_code_does_not_repeat_is_set_aside_and_not_lost(monkeypatch):
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    other_code(monkeypatch)
+    monkeypatch.setattr(toy_family, "loss", lambda model, x: {"loss": model(x).square().sum()})
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    assert len(folders()) == 2 and all((f / "weights.safetensors").is_file() for f in folders())
+
+
+def test_a_fault_in_the_readers_own_code_costs_no_run(monkeypatch):
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    other_code(monkeypatch)
+    monkeypatch.setattr(toy_family, "loss", lambda model, x: {"recon": model(x).sum()})
+    with pytest.raises(KeyError, match="loss"):
+        runs.train_or_load(recipe, [pictures()], {}, 1)
+    assert any((f / "run.json").is_file() for f in folders())
+
+
+def measured(model):
+    return {"a": MEASURED[0]}
+
+
+MEASURED = [1.0]
+
+
+def test_a_measurement_that_has_changed_is_noticed(monkeypatch, capsys):
+    """Only its text decides when it is looked at again; here the text of another version."""
+    run = runs.train_or_load(recipe, [pictures()], {}, 2, measured)
+    other_code(monkeypatch)
+    assert runs.train_or_load(recipe, [pictures()], {}, 2, measured).history.equals(run.history)
+    monkeypatch.setattr(fingerprint, "source_digest", lambda function: "a third source")
+    MEASURED[0] = 3.0
+    try:
+        again = runs.train_or_load(recipe, [pictures()], {}, 2, measured)
+    finally:
+        MEASURED[0] = 1.0
+    assert "a is measured otherwise: 3, it was 1" in capsys.readouterr().out
+    assert again.history["a"].tolist() == [3.0, 3.0]
+
+
+def test_training_anew_takes_no_older_checkpoint_up(monkeypatch, capsys):
+    expected = unbroken()
+    (folder,) = folders()
+    state = {"epoch": 1, "index": 2}
+    Checkpoint(folder, {}, None).save(state)
+    os.utime(folder / "checkpoint.safetensors", (1, 1))
+    run = runs.train_or_load(recipe, [pictures()], {}, EPOCHS, retrain=True)
+    assert_equal(weights(run), expected)
+    assert "taken up" not in capsys.readouterr().out
+
+
 def test_a_run_of_other_code_that_behaves_alike_is_opened_and_compared_once(monkeypatch, capsys):
     expected = unbroken()
     other_code(monkeypatch)

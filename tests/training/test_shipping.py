@@ -107,6 +107,69 @@ def test_data_that_differ_in_rounding_open_it_and_other_data_do_not(shipped, cap
     assert "trained on other data" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("change", ["one black", "two swapped", "fewer"])
+def test_data_of_which_a_few_rows_differ_are_other_data(change, shipped, capsys):
+    x = inputs.tensor(WORDS[0]).clone()
+    if change == "one black":
+        x[21] = 0
+    elif change == "two swapped":
+        x[[20, 22]] = x[[22, 20]]
+    else:
+        x = x[:20]
+    assert not runs.train_or_load(vae.recipe, [x], SMALL, 2).about.get("shipped")
+    assert "it was trained on" in capsys.readouterr().out
+
+
+def test_a_run_that_was_opened_by_its_kin_names_the_data_of_here(shipped):
+    rounded = inputs.tensor(WORDS[0]).clone()
+    rounded[5, 0, 3, 7] ^= 1
+    run = runs.train_or_load(vae.recipe, [rounded], SMALL, 2)
+    assert run.about["shipped"] and run.about["data_sha256"] == data.digest(rounded)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"about": {}}', '{"about": [1]}', "\udcff", "{"])
+def test_what_is_no_record_is_said_and_breaks_nothing(text, shipped, capsys):
+    shipped.write_bytes(text.encode(errors="surrogateescape"))
+    stranger = shipped.with_name("models.vae.recipe-0.json")
+    stranger.write_bytes(b"\xff\xfe")
+    assert not train().about.get("shipped")
+    assert "it is trained here instead" in capsys.readouterr().out
+    assert shipping.main(["check"]) == 1
+    assert shipped.stem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("inputs", ["nonsense"], "names no tensor"),
+        ("inputs", None, "names no inputs"),
+        ("fingerprint", {}, "of another version"),
+    ],
+)
+def test_a_record_that_cannot_be_compared_says_why(key, value, reason, shipped):
+    record = json.loads(shipped.read_text()) | {key: value}
+    shipped.write_text(json.dumps(record))
+    assert reason in the_fault(shipped)
+
+
+def test_what_was_measured_beside_a_run_stays_when_it_ships():
+    run = train()
+    beside = records.folder_of(run.about) / "rows-0" / "0.safetensors"
+    beside.parent.mkdir()
+    beside.write_text("")
+    shipping.ship(records.name_of(run.about), WORDS)
+    assert beside.is_file() and not records.cached(run.about)[0].exists()
+
+
+def test_mistakes_on_the_command_line_are_one_line(shipped, monkeypatch, tmp_path, capsys):
+    assert shipping.main(["restamp", "--renamed", "foo"]) == 1
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("COURSE_WEIGHTS", str(tmp_path / "file"))
+    assert shipping.main(["check"]) == 1
+    err = capsys.readouterr().err
+    assert "takes OLD=NEW" in err and "is no folder" in err and "Traceback" not in err
+
+
 # ---- the five steps -----------------------------------------------------------------------------
 
 
@@ -148,7 +211,7 @@ def test_the_five_steps_catch_a_changed_order_of_pictures(shipped, monkeypatch):
 def test_the_five_steps_catch_a_changed_default(shipped, monkeypatch):
     defaults = vae.recipe.__defaults__
     monkeypatch.setattr(vae.recipe, "__defaults__", tuple(0.3 if d == 0.1 else d for d in defaults))
-    assert the_fault(shipped) == "it was trained with sigma=0.1; today's default is another"
+    assert the_fault(shipped) == "it was trained with sigma=0.1; by today's default it is 0.3"
 
 
 def test_the_five_steps_catch_a_default_inside_the_recipe(shipped, monkeypatch):
@@ -198,7 +261,7 @@ def test_restamp_follows_a_recipe_to_its_new_name(shipped, untrained, monkeypatc
     original, trained.__module__ = vae.recipe, "course_lib.models.vae"
     monkeypatch.setattr(vae, "trained", trained, raising=False)
     monkeypatch.delattr(vae, "recipe")
-    assert "recipe" in the_fault(shipped)
+    assert "no recipe models.vae.recipe any more" in the_fault(shipped)
     renamed = ["restamp", "--renamed", "models.vae.recipe=models.vae.trained"]
     assert shipping.main(renamed) == 0 and not shipped.exists()
     (path,) = shipping.manifests()
