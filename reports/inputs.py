@@ -15,7 +15,7 @@ from pathlib import Path
 import store
 
 from course_lib.atomic import Unreadable, file_digest, write_text
-from course_lib.paths import cache_root, weights_root
+from course_lib.paths import cache_root
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -95,7 +95,9 @@ def digests(root):
     weights, and the prepared sets, for which their about.json stands."""
     files = {p.relative_to(root): p for p in root.glob("course_lib/**/*.py")}
     files |= {p.relative_to(root): p for p in root.glob("data/**/*")}
-    files |= {p.relative_to(weights_root().parent): p for p in weights_root().rglob("*")}
+    files |= {
+        p.relative_to(root): p for p in root.glob("weights/*.json")
+    }  # they name their weights
     files |= {p.relative_to(cache_root()): p for p in cache_root().glob("data/*/about.json")}
     return {str(name): file_digest(p) for name, p in sorted(files.items()) if p.is_file()}
 
