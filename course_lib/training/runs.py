@@ -66,6 +66,9 @@ def train_or_load(
         behaviour = fingerprint.Behaviour(recipe, tensors, about, evaluate, held)
         record = distributed.on_rank_zero(lambda: opening.open_run(about, behaviour, step, retrain))
         if record is None:
+            # A run that was looked at and not used may have left its weights in the first one.
+            torch.manual_seed(settings.get("seed", 0))
+            step, batches = recipe(*tensors, **settings)
             measure = _measure_of(evaluate, step, held) if evaluate else None
             if retrain:
                 distributed.on_rank_zero(lambda: _forget(about))

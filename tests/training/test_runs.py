@@ -200,6 +200,14 @@ def test_a_run_that_todays_code_does_not_repeat_is_set_aside_and_not_lost(monkey
     assert len(folders()) == 2 and all((f / "weights.safetensors").is_file() for f in folders())
 
 
+def test_a_run_that_is_not_used_leaves_nothing_in_the_one_trained_instead(monkeypatch):
+    expected = unbroken()
+    with monkeypatch.context() as changed:
+        other_code(changed)
+        changed.setattr(fingerprint, "difference", lambda *a: "changed")
+        assert_equal(unbroken(), expected)
+
+
 def test_a_fault_in_the_readers_own_code_costs_no_run(monkeypatch):
     runs.train_or_load(recipe, [pictures()], {}, 1)
     other_code(monkeypatch)
