@@ -17,7 +17,16 @@ from course_lib.data.batches import Batches
 from course_lib.training import adversarial
 
 
-class Generator(nn.Module):
+class FromNoise(nn.Module):
+    """What every generator offers beside forward(z, c): pictures from noise of z_dim numbers."""
+
+    @torch.no_grad()
+    def generate(self, c):
+        """A picture for every row of c (B, c_dim), which may have no columns; z ~ N(0, I)."""
+        return self(torch.randn(len(c), self.z_dim, device=c.device), c)
+
+
+class Generator(FromNoise):
     """Noise z (B, z_dim), and c (B, c_dim), what is asked for -> pictures in [0, 1].
 
     Nearest-neighbour upsampling before 3x3 convolutions, the last of which paints 2x2 patches:
@@ -37,11 +46,6 @@ class Generator(nn.Module):
 
     def forward(self, z, c):
         return self.net(torch.cat([z, c], 1)).sigmoid()
-
-    @torch.no_grad()
-    def generate(self, c):
-        """A picture for every row of c (B, c_dim), which may have no columns; z ~ N(0, I)."""
-        return self(torch.randn(len(c), self.z_dim, device=c.device), c)
 
 
 def _up(n_in, n_out):

@@ -14,7 +14,7 @@ from course_lib.models import gan
 from course_lib.training import adversarial
 
 
-class Branches(nn.Module):
+class Branches(gan.FromNoise):
     """z (B, z_dim) -> pictures in [0, 1], side 32 or 64. low: -1 for a tanh as in the source, or 0.
 
     kernels: of the steps of stride 4 and 2; (8, 4) are divisible by them, (9, 5) are not.
@@ -41,11 +41,6 @@ class Branches(nn.Module):
         h = self.stem(z)
         h = self.last(self.one_step(h) + self.two_steps(h))
         return (h.tanh() + 1) / 2 if self.low == -1 else h.sigmoid()
-
-    @torch.no_grad()
-    def generate(self, c):
-        """A picture for every row of c, which has no columns; z ~ N(0, I)."""
-        return self(torch.randn(len(c), self.z_dim, device=c.device), c)
 
 
 def transposed(n_in, n_out, kernel, stride):
