@@ -14,6 +14,8 @@ AGAIN ?=
 PYTEST_ARGS ?=
 # A kernel that dies hangs nbval until this limit.
 CELL_SECONDS := 300
+# A process a core, of one thread each; a file's tests, and a notebook's cells, stay in one process.
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadfile
 
 # Whatever is set outside: this folder's library and its plain style, UTF-8, asserts that count.
 export PYTHONPATH := $(CURDIR)
@@ -73,9 +75,9 @@ restamp: $(READY) ## after code was moved or renamed: shipped runs that behave a
 	$(PY) -m course_lib.training.shipping restamp
 
 test: $(READY) ## the tests, then every notebook by nbval
-	$(PY) -m pytest -q -p no:cacheprovider tests $(PYTEST_ARGS)
+	$(PYTEST) tests $(PYTEST_ARGS)
 	$(PY) reports/check.py
-	IPYTHONDIR="$$PWD/.venv/ipython" $(PY) -m pytest -q -p no:cacheprovider --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
+	IPYTHONDIR="$$PWD/.venv/ipython" $(PYTEST) --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab --notebook-dir=notebooks

@@ -34,3 +34,8 @@ def results_folder():
 def embedded(name):
     """The folder of a data set that is part of the repository."""
     return REPOSITORY / "data" / name
+
+
+def claims_file():
+    """What the sources claim and what became of it, written by hand."""
+    return REPOSITORY / "reports" / "claims.toml"

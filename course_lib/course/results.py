@@ -1,19 +1,153 @@
-"""Results and answers: shown in the notebook, and handed to the report with their protocol."""
+"""Results and answers: shown in the notebook, and handed to the report with their protocol.
 
+    record = results.record(data=about_test, run=run, unit="pixels in [0, 1]")
+    record.figure("q2-3-pairs", figure, "What to see.", alt="What it shows.")
+    answer("2.3", "The test MSE is {mse:.4f}.", mse=0.0061)
+
+A protocol is bound once and stands folded under each result. What a source claims and what became
+of the claim stand in reports/claims.toml (course.claims).
+"""
+
+import html
 import json
 import math
 import re
 import shutil
+import string
 from numbers import Real
 
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 
 from course_lib.atomic import write_bytes, write_json
-from course_lib.course import figures
+from course_lib.course import claims, figures
 from course_lib.course.inspection import DEVICE
-from course_lib.course.protocol import PROTOCOL, VERDICTS
 from course_lib.paths import cache_root, results_folder
 from course_lib.training.distributed import device_name
+
+QUESTION = re.compile(r"q(\d+)-(\d+)(-[a-z0-9-]+)?")
+
+
+def record(data, run=None, unit="none", facts=None):
+    """A Record of what is measured on these pictures with these runs; see there."""
+    return Record(data, run, unit, facts)
+
+
+class Record:
+    """Results that share one protocol.
+
+    data: the `about` of the pictures. run: a Run, {name: Run} where several stand in one result, or
+    None. unit: of the numbers, or "none". facts: {name: value}, further parts of the protocol (who
+    judged, how many resamples). The names of results are "q2-3-pairs": question 2.3, then a word.
+    """
+
+    def __init__(self, data, run=None, unit="none", facts=None):
+        self.protocol = protocol(data, run, unit, **(facts or {}))
+
+    def figure(self, name, figure, caption, alt, unit=None):
+        """Show a Figure and keep it. caption: what to see in it. alt: what it shows, for those who
+        cannot see it."""
+        if not alt.strip():
+            raise ValueError(f"figure '{name}': alt is empty; say in a sentence what it shows")
+        show_figure(name, figure, alt)
+        self._keep(name, caption, unit, figure=f"figures/{name}.png", alt=alt)
+
+    def table(self, name, table, caption, unit=None):
+        """Show a DataFrame and keep it."""
+        for column in table.select_dtypes("number"):
+            plain(table[column].dropna())
+        display(table.style.format(in_short).hide(axis="index"))
+        self._keep(name, caption, unit, table=json.loads(table.to_json(orient="records")))
+
+    def numbers(self, name, caption, unit=None, **numbers):
+        """Show single numbers, each by its name, and keep them."""
+        numbers = {key: plain(value) for key, value in numbers.items()}
+        rows = "".join(f"| {k.replace('_', ' ')} | {in_short(v)} |\n" for k, v in numbers.items())
+        display(Markdown(f"| measured | value |\n|:--|--:|\n{rows}"))
+        self._keep(name, caption, unit, numbers=numbers)
+
+    def _keep(self, name, caption, unit, figure=None, alt="", table=None, numbers=None):
+        how = self.protocol | ({"unit": unit} if unit else {})
+        display(Markdown(f"*{caption}*"))
+        display(HTML(folded(how)))
+        kept = {
+            "kind": "result",
+            "name": name,
+            "question": question_of(name),
+            "title": caption,
+            "figure": figure,
+            "alt": alt,
+            "caption": caption,
+            "numbers": numbers or {},
+            "units": dict.fromkeys(numbers or {}, how["unit"]),
+            "table": table,
+            "protocol": how,
+        }
+        write_json(results_folder() / f"{name}.json", kept)
+
+
+def answer(question, text, profile="quick", **numbers):
+    """Show the answer to a question beside the source's claim, and hand it to the report.
+
+    text: plain prose with named numbers, "The test MSE is {mse:.4f}". It is written for the runs of
+    `quick`; under another profile the finding that reports/claims.toml holds for it stands in its
+    place, and a number outside the bounds that are given there is said.
+    """
+    numbers = {name: plain(value) for name, value in numbers.items()}
+    claim = claims.of(question, profile)
+    text = text if profile == "quick" else claim["finding"]
+    text = filled(question, text or "Nothing has been written about this profile yet.", numbers)
+    notes = claims.outside(claim["bounds"], numbers)
+    display(Markdown(f"**Answer {question}.** {text}"))
+    for note in notes:
+        display(Markdown(f"**This run differs:** {note}, so the answer does not hold for it."))
+    if claim["claim"]:
+        why = f" ({claim['reason']})" if claim["reason"] else ""
+        verdict = f"Verdict: **{claim['verdict']}**{why}."
+        display(Markdown(f"*What {claim['source']} says:* {claim['claim']} {verdict}"))
+    kept = {"kind": "answer", "question": question, "answer": text, "numbers": numbers}
+    kept |= {"notes": notes}
+    write_json(results_folder() / f"answer-q{question.replace('.', '-')}.json", kept)
+
+
+def filled(question, text, numbers):
+    """The text with its numbers put in; a ValueError names a field without a number."""
+    fields = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+    if unknown := sorted(fields - set(numbers)):
+        raise ValueError(f"answer {question}: the text asks for {', '.join(unknown)}, not given")
+    return text.format(**numbers)
+
+
+def choose(profiles, profile, budget):
+    """The settings of a profile, and its epochs times `budget` (0 to 1), at least one each.
+
+    profiles: {name: settings}; a settings dict has "epochs", {run: number}.
+    """
+    if profile not in profiles:
+        raise ValueError(f"profile is '{profile}'; there are {', '.join(profiles)}")
+    if not (isinstance(budget, Real) and 0 < budget <= 1):
+        raise ValueError(
+            f"budget is {budget!r}; it must be a number above 0 and at most 1, the whole profile"
+        )
+    settings = profiles[profile]
+    epochs = {name: max(1, round(budget * n)) for name, n in settings["epochs"].items()}
+    return settings, epochs
+
+
+def tensorboard(runs):
+    """Write the histories of {name: Run} for TensorBoard, each run anew; print how to see them."""
+    from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, and few need it
+
+    for name, run in runs.items():
+        folder = cache_root() / "tensorboard" / f"{run.about['recipe']} {name} {run.about['key']}"
+        shutil.rmtree(folder, ignore_errors=True)
+        with SummaryWriter(folder) as writer:
+            for row in run.history.to_dict("records"):
+                for term in set(row) - {"epoch", "seconds"}:
+                    writer.add_scalar(term, row[term], int(row["epoch"]))
+    print(f"{len(runs)} runs written for TensorBoard: `make board` shows their curves")
+
+
+# ---- the protocol -------------------------------------------------------------------------------
 
 
 def protocol(about, trained=None, unit="", scale="[0, 1]", seed=0, **more):
@@ -52,138 +186,51 @@ def _distinct(values):
     return ", ".join(dict.fromkeys(str(value) for value in values))
 
 
-def choose(profiles, profile, budget):
-    """The settings of a profile, and its epochs times `budget` (0 to 1), at least one each.
-
-    profiles: {name: settings}; a settings dict has "epochs", {run: number}.
-    """
-    if profile not in profiles:
-        raise ValueError(f"profile is '{profile}'; there are {', '.join(profiles)}")
-    if not (isinstance(budget, Real) and 0 < budget <= 1):
-        raise ValueError(
-            f"budget is {budget!r}; it must be a number above 0 and at most 1, the whole profile"
-        )
-    settings = profiles[profile]
-    epochs = {name: max(1, round(budget * n)) for name, n in settings["epochs"].items()}
-    return settings, epochs
+def folded(protocol):
+    """A protocol as HTML that opens when it is asked for."""
+    shown = {k: str(v)[:12] if "sha256" in k else v for k, v in protocol.items() if v != ""}
+    rows = "".join(
+        f"<tr><th>{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>"
+        for k, v in shown.items()
+    )
+    head = "<summary>How this was measured</summary>"
+    return f'<details class="protocol">{head}<table>{rows}</table></details>'
 
 
-def keep(name, figure=None, alt="", caption="", table=None, numbers=None, protocol=None, title=""):
-    """Show a result and hand it to the report under `name` ("q2-3-test-mse": question 2.3).
-
-    figure: a Figure with `alt`, a sentence for those who cannot see it. table: a DataFrame.
-    numbers: {name: value}. protocol: what `protocol(...)` returned: the data, the run, the unit.
-    """
-    question = _question(name)
-    numbers = {key: _plain(value) for key, value in (numbers or {}).items()}
-    if set(PROTOCOL) - set(protocol or {}):
-        lacking = ", ".join(sorted(set(PROTOCOL) - set(protocol or {})))
-        raise ValueError(f"keep('{name}'): the protocol lacks {lacking}; use protocol(...)")
-    if not str(protocol["unit"]).strip():
-        raise ValueError(
-            f"keep('{name}'): the protocol's unit is empty; say 'none' if there is none"
-        )
-    if figure is not None and not alt.strip():
-        raise ValueError(f"keep('{name}'): a figure needs alt=, a sentence that says what it shows")
-    for column in () if table is None else table.select_dtypes("number"):
-        _plain(table[column])
-    record = {
-        "kind": "result",
-        "name": name,
-        "question": question,
-        "title": title or caption,
-        "figure": f"figures/{name}.png" if figure is not None else None,
-        "alt": alt,
-        "caption": caption,
-        "numbers": numbers,
-        "units": dict.fromkeys(numbers, protocol["unit"]),
-        "table": None if table is None else json.loads(table.to_json(orient="records")),
-        "protocol": protocol,
-    }
-    if figure is not None:
-        _show_figure(name, figure, alt)
-    if table is not None:
-        display(table.style.format(precision=4).hide(axis="index"))
-    display(Markdown(_legend(caption, numbers, protocol)))
-    write_json(results_folder() / f"{name}.json", record)
+# ---- parts of a result --------------------------------------------------------------------------
 
 
-def answer(question, title, text, ours="", claim="", source="", verdict="no claim", figure=None):
-    """Show the answer to a question and hand it to the report's card.
-
-    text: Markdown whose numbers were put in by code. ours: our result in a few words. claim and
-    source: what the source says. verdict: one of VERDICTS. figure: the kept result of the card.
-    """
-    if verdict not in VERDICTS:
-        raise ValueError(f"verdict is '{verdict}'; it must be one of {', '.join(VERDICTS)}")
-    number = _question(question)
-    record = {
-        "kind": "answer",
-        "question": number,
-        "title": title,
-        "answer": text,
-        "ours": ours,
-        "claim": claim,
-        "source": source,
-        "verdict": verdict,
-        "figure": figure,
-    }
-    display(Markdown(f"**Answer {number}.** {text}"))
-    if claim:
-        display(Markdown(f"*Claim ({source}): {claim} Ours: {ours} Verdict: **{verdict}**.*"))
-    write_json(results_folder() / f"answer-{question}.json", record)
-
-
-def tensorboard(runs):
-    """Write the histories of {name: Run} for TensorBoard, each run anew; print how to see them."""
-    from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, and few need it
-
-    for name, run in runs.items():
-        folder = cache_root() / "tensorboard" / f"{run.about['recipe']} {name} {run.about['key']}"
-        shutil.rmtree(folder, ignore_errors=True)
-        with SummaryWriter(folder) as writer:
-            for row in run.history.to_dict("records"):
-                for term in set(row) - {"epoch", "seconds"}:
-                    writer.add_scalar(term, row[term], int(row["epoch"]))
-    print(f"{len(runs)} runs written for TensorBoard: `make board` shows their curves")
-
-
-def _show_figure(name, figure, alt):
+def show_figure(name, figure, alt):
+    """Show a Figure with its alt text, and save it for the report."""
     picture = figures.png(figure)
     write_bytes(results_folder() / "figures" / f"{name}.png", picture)
     meta = {"image/png": {"alt": alt, "name": name}}
     display({"image/png": picture, "text/plain": alt}, raw=True, metadata=meta)
 
 
-def _question(name):
-    match = re.fullmatch(r"q(\d+)-(\d+)(-[a-z0-9-]+)?", name)
+def question_of(name):
+    """ "q2-3-pairs" belongs to "2.3"."""
+    match = QUESTION.fullmatch(name)
     if not match:
         raise ValueError(f"'{name}' must start with its question, as in 'q2-3-test-mse'")
     return f"{match[1]}.{match[2]}"
 
 
-def _plain(value):
+def plain(value):
     """A JSON number, text or list; NaN is refused, since a report must not print it as a result."""
     if hasattr(value, "tolist"):  # tensors, arrays and their scalars
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a kept number is {value}")
     return value
 
 
-def _legend(caption, numbers, protocol):
-    """Caption, numbers and protocol under a result."""
-    parts = [f"*{caption}*"] if caption else []
-    if numbers:
-        parts.append("; ".join(f"{k} = {_short(v)}" for k, v in numbers.items()))
-    facts = "; ".join(
-        f"{k} {str(v)[:12] if 'sha256' in k else v}" for k, v in protocol.items() if v != ""
-    )
-    parts.append(f"<small>Protocol: {facts}</small>")
-    return "\n\n".join(parts)
-
-
-def _short(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def in_short(value):
+    """A number as people read it: 763,232 and 0.04213; other things as they are."""
+    if isinstance(value, Real) and not isinstance(value, bool | int):
+        if math.isnan(value):
+            return "–"
+        return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 1 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

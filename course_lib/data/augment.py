@@ -50,3 +50,9 @@ def shift(x, share=0.125):
     rows, columns = (at + dy).clamp(0, side - 1), (at + dx).clamp(0, side - 1)
     which = torch.arange(n, device=x.device)[:, None, None]
     return x.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+
+def mirror(x):
+    """Each picture mirrored left to right by chance, one in two, (B, C, H, W)."""
+    turned = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+    return torch.where(turned, x.flip(3), x)

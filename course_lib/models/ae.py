@@ -7,9 +7,10 @@ sigmoid(2a); its squared errors are four times ours.
 import torch
 from torch import nn
 
+from course_lib.data import augment
 from course_lib.data.batches import Batches
 from course_lib.models import gaussian, layers
-from course_lib.training.steps import LossStep, adam
+from course_lib.training.steps import annealed
 
 
 class Autoencoder(nn.Module):
@@ -90,21 +91,34 @@ def errors(model, x):
     return gaussian.squared_error(x, model(x)) / x[0].numel()
 
 
-def wide_recipe(x, hidden=4096, z_dim=2048, lr=1e-3, batch=128, seed=0):
-    """Train the wide net with Adam."""
-    return _step_and_batches(wide(hidden, z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
+def mirrored_loss(model, x):
+    """The loss on pictures of which half, by chance, are mirrored left to right."""
+    return loss(model, augment.mirror(x))
 
 
-def narrow_recipe(x, z_dim=3, lr=1e-3, batch=128, seed=0):
-    """Train the narrow net with Adam."""
-    return _step_and_batches(narrow(z_dim, tuple(x.shape[1:])), x, lr, batch, seed)
+def wide_recipe(
+    x, hidden=4096, z_dim=2048, lr=1e-3, batch=128, epochs=0, ema=0.0, mirror=False, seed=0
+):
+    """Train the wide net with Adam; the rest as in vae.recipe."""
+    model = wide(hidden, z_dim, tuple(x.shape[1:])).to(x.device)
+    return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed)
 
 
-def conv_recipe(x, width=32, z_dim=128, lr=1e-3, batch=128, seed=0):
-    """Train the convolutional net with Adam."""
-    return _step_and_batches(convolutional(width, z_dim, x.shape[1]), x, lr, batch, seed)
+def narrow_recipe(x, z_dim=3, lr=1e-3, batch=128, epochs=0, ema=0.0, mirror=False, seed=0):
+    """Train the narrow net with Adam; the rest as in vae.recipe."""
+    model = narrow(z_dim, tuple(x.shape[1:])).to(x.device)
+    return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed)
 
 
-def _step_and_batches(model, x, lr, batch, seed):
-    model = model.to(x.device)
-    return LossStep(model, loss, adam(model, lr)), Batches(x, size=batch, seed=seed)
+def conv_recipe(
+    x, width=32, z_dim=128, lr=1e-3, batch=128, epochs=0, ema=0.0, mirror=False, seed=0
+):
+    """Train the convolutional net with Adam; the rest as in vae.recipe."""
+    model = convolutional(width, z_dim, x.shape[1]).to(x.device)
+    return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed)
+
+
+def _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed):
+    batches = Batches(x, size=batch, seed=seed)
+    objective = mirrored_loss if mirror else loss
+    return annealed(model, objective, lr, epochs * len(batches), ema), batches

@@ -64,6 +64,11 @@ def log_prob(x, mu, logvar):
     return -0.5 * doubled_nll.flatten(1).sum(1)
 
 
+def logvar_of(sigma):
+    """log sigma^2 of a number or a tensor, as a tensor."""
+    return 2 * torch.as_tensor(sigma).log()
+
+
 def bernoulli_nll(x, logits, counted=None):
     """-log Bernoulli(x; sigmoid(logits)), shape (B,), nats, for x in {0, 1}.
 

@@ -1,7 +1,8 @@
 """VAE: maximise E_q(z|x)[log p(x|z)] - KL(q(z|x) || N(0, I)).   Kingma & Welling, 2014.
 
 p(x|z) is N(decode(z), sigma^2), pixels in [0, 1], so that every term is in nats per image. "Mean
-squared error + w KL" is this bound with sigma^2 = w * n_pixels / 2 (gaussian.sigma_of_weight).
+squared error + w KL" is this bound with sigma^2 = w * n_pixels / 2 (gaussian.sigma_of_weight), but
+for a factor and a constant.
 """
 
 from functools import partial
@@ -9,9 +10,10 @@ from functools import partial
 import torch
 from torch import nn
 
+from course_lib.data import augment
 from course_lib.data.batches import Batches, in_batches
 from course_lib.models import gaussian, layers
-from course_lib.training.steps import LossStep, adam
+from course_lib.training.steps import annealed
 
 
 class VAE(nn.Module):
@@ -44,11 +46,22 @@ class VAE(nn.Module):
 
 
 def loss(model, x, sigma=0.1, beta=1.0):
-    """At beta = 1, -ELBO in nats per image, less the constant n_pixels * log(sigma sqrt(2 pi))."""
+    """At beta = 1, -ELBO in nats per image (of a density, so it may be negative).
+
+    sigma: of the pixels, on [0, 1]; None is the best one for the batch, the root of its mean
+    squared error (Rybkin et al. 2021, equation 7).
+    """
     x_hat, mu, logvar = model(x)
-    recon = (gaussian.squared_error(x, x_hat) / (2 * sigma**2)).mean()
+    if sigma is None:
+        sigma = (x - x_hat).detach().square().mean().sqrt()
+    recon = -gaussian.log_prob(x, x_hat, gaussian.logvar_of(sigma)).mean()
     kl = gaussian.kl(mu, logvar).mean()
     return {"loss": recon + beta * kl, "recon": recon, "kl": kl}
+
+
+def mirrored_loss(model, x, sigma=0.1, beta=1.0):
+    """The loss on pictures of which half, by chance, are mirrored left to right."""
+    return loss(model, augment.mirror(x), sigma, beta)
 
 
 @torch.no_grad()
@@ -72,15 +85,27 @@ def errors(model, x):
 
 @torch.no_grad()
 def negative_elbo(model, x, sigma=0.1):
-    """recon + kl of every image with one sample of z, (B,), nats, less the constant of `loss`."""
+    """-ELBO of every image with one sample of z, (B,), nats."""
     x_hat, mu, logvar = model(x)
-    return gaussian.squared_error(x, x_hat) / (2 * sigma**2) + gaussian.kl(mu, logvar)
+    return gaussian.kl(mu, logvar) - gaussian.log_prob(x, x_hat, gaussian.logvar_of(sigma))
 
 
-def recipe(x, z_dim=64, width=32, sigma=0.1, beta=1.0, lr=1e-3, batch=128, decay=1.0, seed=0):
-    """Adam; the learning rate is multiplied by `decay` after every 4000 steps (the source: 0.9)."""
+def recipe(
+    x,
+    z_dim=64,
+    width=32,
+    sigma=0.1,
+    beta=1.0,
+    lr=1e-3,
+    batch=128,
+    epochs=0,
+    ema=0.0,
+    mirror=False,
+    seed=0,
+):
+    """Adam. epochs > 0: its rate falls to 0 over so many, along a cosine. ema: decay of the
+    averaged weights. mirror: half of the pictures are mirrored, as faces may be."""
     model = VAE(z_dim, width, x.shape[1]).to(x.device)
-    optimizer = adam(model, lr)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 4000, decay)
-    step = LossStep(model, partial(loss, sigma=sigma, beta=beta), optimizer, schedule=schedule)
-    return step, Batches(x, size=batch, seed=seed)
+    batches = Batches(x, size=batch, seed=seed)
+    objective = partial(mirrored_loss if mirror else loss, sigma=sigma, beta=beta)
+    return annealed(model, objective, lr, epochs * len(batches), ema), batches

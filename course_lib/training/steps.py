@@ -117,10 +117,10 @@ class GradientGuard(torch.nn.Module):
 
 
 def annealed(model, loss, lr, n_steps, ema=0.0):
-    """LossStep by Adam, its rate falling to 0 over n_steps along a cosine."""
+    """LossStep by Adam, its rate falling to 0 over n_steps along a cosine; constant at 0 steps."""
     optimizer = adam(model, lr)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
-    return LossStep(model, loss, optimizer, ema=ema, schedule=schedule)
+    schedule = n_steps and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
+    return LossStep(model, loss, optimizer, ema=ema, schedule=schedule or None)
 
 
 def warmed(optimizer, warm, total=0):

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_lib.course import figures, inspection, results, widgets
+from course_lib.course import figures, first_results, inspection, results, widgets
 from course_lib.course.inspection import count_parameters, has_bf16, layer_table, show_source
 from course_lib.course.protocol import PROTOCOL
 from course_lib.course.widgets import explore
@@ -40,7 +40,7 @@ def shown(monkeypatch):
     def display(thing, raw=False, metadata=None):
         found.append((thing, metadata))
 
-    for module in (inspection, results, widgets):
+    for module in (inspection, first_results, results, widgets):
         monkeypatch.setattr(module, "display", display)
     return found
 
@@ -59,7 +59,7 @@ def picture(value=0.5):
 def test_keep_writes_the_record_of_the_contract(shown):
     table = pd.DataFrame({"model": ["a", "b"], "mse": [0.1, 0.2]})
     numbers = {"mse": torch.tensor(0.25), "n": 3}
-    results.keep(
+    first_results.keep(
         "q2-13-test-mse",
         picture(),
         alt="Four grey squares.",
@@ -85,7 +85,7 @@ def test_keep_writes_the_record_of_the_contract(shown):
 
 
 def test_the_shown_figure_is_the_kept_one_with_its_alt(shown):
-    results.keep("q1-1-squares", picture(), alt="Four grey squares.", protocol=FULL)
+    first_results.keep("q1-1-squares", picture(), alt="Four grey squares.", protocol=FULL)
     bundle, metadata = shown[0]
     kept = (results.results_folder() / "figures" / "q1-1-squares.png").read_bytes()
     assert bundle["image/png"] == kept == figures.png(picture())
@@ -93,7 +93,7 @@ def test_the_shown_figure_is_the_kept_one_with_its_alt(shown):
 
 
 def test_numbers_are_printed_with_their_protocol(shown):
-    results.keep("q1-1-mse", numbers={"mse": 0.123456}, protocol=FULL)
+    first_results.keep("q1-1-mse", numbers={"mse": 0.123456}, protocol=FULL)
     text = shown[-1][0].data
     assert "mse = 0.1235" in text and "data mnist" in text and "unit nats per image" in text
     assert record("q1-1-mse")["figure"] is None
@@ -102,7 +102,7 @@ def test_numbers_are_printed_with_their_protocol(shown):
 def test_results_go_where_the_report_says(shown, tmp_path, monkeypatch):
     assert results.results_folder() == cache_root() / "results"
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "there"))
-    results.keep("q1-2-x", picture(), alt="Squares.", protocol=FULL)
+    first_results.keep("q1-2-x", picture(), alt="Squares.", protocol=FULL)
     assert sorted(p.name for p in (tmp_path / "there").rglob("*") if p.is_file()) == [
         "q1-2-x.json",
         "q1-2-x.png",
@@ -113,18 +113,18 @@ def test_results_go_where_the_report_says(shown, tmp_path, monkeypatch):
 def test_numbers_need_every_part_of_a_protocol(lacking, shown):
     part = {k: v for k, v in FULL.items() if k != lacking}
     with pytest.raises(ValueError, match=f"q1-1-x.*protocol lacks {lacking}"):
-        results.keep("q1-1-x", numbers={"mse": 1.0}, protocol=part)
+        first_results.keep("q1-1-x", numbers={"mse": 1.0}, protocol=part)
     with pytest.raises(ValueError, match="protocol lacks"):
-        results.keep("q1-1-x", table=pd.DataFrame({"a": [1]}))
+        first_results.keep("q1-1-x", table=pd.DataFrame({"a": [1]}))
     with pytest.raises(ValueError, match="protocol lacks"):
-        results.keep("q1-1-x", picture(), alt="A figure without its data.")
+        first_results.keep("q1-1-x", picture(), alt="A figure without its data.")
     assert not (results.results_folder() / "q1-1-x.json").exists() and shown == []
 
 
 @pytest.mark.parametrize("alt", ["", "  "])
 def test_a_figure_needs_a_sentence(alt, shown):
     with pytest.raises(ValueError, match="needs alt="):
-        results.keep("q1-1-x", picture(), alt=alt, protocol=FULL)
+        first_results.keep("q1-1-x", picture(), alt=alt, protocol=FULL)
 
 
 BAD = [math.nan, math.inf, torch.tensor(math.nan), [1.0, math.nan], torch.tensor([1.0, math.inf])]
@@ -133,19 +133,19 @@ BAD = [math.nan, math.inf, torch.tensor(math.nan), [1.0, math.nan], torch.tensor
 @pytest.mark.parametrize("bad", BAD)
 def test_what_is_not_finite_is_no_result(bad, shown):
     with pytest.raises(ValueError, match="a kept number is"):
-        results.keep("q1-1-x", numbers={"mse": bad}, protocol=FULL)
+        first_results.keep("q1-1-x", numbers={"mse": bad}, protocol=FULL)
     assert not (results.results_folder() / "q1-1-x.json").exists()
 
 
 def test_an_unwhole_table_is_no_result(shown):
     with pytest.raises(ValueError, match="a kept number is"):
-        results.keep("q1-1-x", table=pd.DataFrame({"mse": [1.0, math.nan]}), protocol=FULL)
+        first_results.keep("q1-1-x", table=pd.DataFrame({"mse": [1.0, math.nan]}), protocol=FULL)
 
 
 @pytest.mark.parametrize("name", ["mse", "q1-mse", "1-2-mse", "q1-2-../x", "q1-2-A b"])
 def test_a_name_must_start_with_its_question_and_suit_a_file(name, shown):
     with pytest.raises(ValueError, match="q2-3-test-mse"):
-        results.keep(name, picture(), alt="Squares.")
+        first_results.keep(name, picture(), alt="Squares.")
 
 
 def test_protocol_of_a_run_says_what_was_trained():
@@ -162,7 +162,7 @@ def test_protocol_of_a_run_says_what_was_trained():
 
 
 def test_answer_writes_the_record_of_the_contract(shown):
-    results.answer(
+    first_results.answer(
         "q2-3",
         "Ten images",
         "It is **0.01**.",
@@ -189,9 +189,9 @@ def test_answer_writes_the_record_of_the_contract(shown):
 
 def test_an_unknown_verdict_or_question_is_refused(shown):
     with pytest.raises(ValueError, match="verdict is 'won'; it must be one of reproduced"):
-        results.answer("q2-3", "t", "text", verdict="won")
+        first_results.answer("q2-3", "t", "text", verdict="won")
     with pytest.raises(ValueError, match="must start with its question"):
-        results.answer("2.3", "t", "text")
+        first_results.answer("2.3", "t", "text")
     assert shown == []
 
 
@@ -411,7 +411,9 @@ def test_several_runs_stand_in_one_protocol():
 
 def test_a_unit_is_never_empty(shown):
     with pytest.raises(ValueError, match="unit is empty"):
-        results.keep("q1-1-x", numbers={"mse": 1.0}, protocol=results.protocol(ABOUT, unit=" "))
+        first_results.keep(
+            "q1-1-x", numbers={"mse": 1.0}, protocol=results.protocol(ABOUT, unit=" ")
+        )
 
 
 def test_a_slider_needs_room():

@@ -9,6 +9,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
 from course_lib import data
+from course_lib.data import augment
 from course_lib.evaluation import judge
 from course_lib.models import ae, vae
 from course_lib.training import loop
@@ -39,9 +40,7 @@ def test_vae_loss_is_that_of_torch_distributions(beta):
     q = Independent(Normal(mu, (0.5 * logvar).exp()), 1)
     torch.manual_seed(2)
     x_hat = model.decoder(q.base_dist.mean + q.base_dist.stddev * torch.randn_like(mu)).sigmoid()
-    log_p = Normal(x_hat, SIGMA).log_prob(x).flatten(1).sum(1)
-    constant = -x[0].numel() * math.log(SIGMA * math.sqrt(2 * math.pi))
-    recon = (constant - log_p).mean()
+    recon = -Normal(x_hat, SIGMA).log_prob(x).flatten(1).sum(1).mean()
     prior = Independent(Normal(torch.zeros_like(mu), 1.0), 1)
     kl = kl_divergence(q, prior).mean()
     torch.testing.assert_close(terms["recon"], recon, rtol=1e-4, atol=0)
@@ -62,6 +61,7 @@ def test_the_elbo_lies_below_the_importance_estimate_and_meets_the_evidence():
         evidence = evidence.logsumexp(0) + math.log(18 / 3000)
         mu, logvar = model.encode(x)
         elbo = -torch.stack([vae.negative_elbo(model, x, 1.0) for _ in range(300)]).mean(0)
+        elbo += 0.5 * x[0].numel() * math.log(2 * math.pi)  # the constant that is left out below
         q = Normal(mu, (0.5 * logvar).exp())
         z = q.sample((400,))  # (400, 3, 1)
         log_w = Normal(0.0, 1.0).log_prob(z)[:, :, 0] - q.log_prob(z)[:, :, 0]
@@ -107,15 +107,59 @@ def test_recipe_hands_sigma_and_beta_to_the_loss():
     assert said["loss"] == expected["loss"] != said["recon"] + said["kl"]
 
 
-def test_the_learning_rate_falls_after_4000_steps():
-    step, _ = vae.recipe(pictures(), z_dim=2, width=2, lr=1e-3, decay=0.9)
-    rate = lambda: step.optimizer.param_groups[0]["lr"]
-    step.optimizer.step()
-    for _ in range(3999):
-        step.schedule.step()
-    assert rate() == 1e-3
-    step.schedule.step()
-    assert rate() == pytest.approx(0.9e-3)
+def test_without_a_sigma_it_is_the_one_that_costs_least():
+    model, x = small_vae(), data.pixels(pictures())
+    torch.manual_seed(5)
+    least = vae.loss(model, x, sigma=None)
+    torch.manual_seed(5)
+    best = (x - model(x)[0]).square().mean().sqrt().item()
+    for sigma, costs in ((0.97 * best, 1), (best, 0), (1.03 * best, 1)):
+        torch.manual_seed(5)
+        more = vae.loss(model, x, sigma)["recon"] - least["recon"]
+        assert (more > 5) if costs else abs(more) < 0.05
+    # and the gradient is that of the fixed sigma: the sigma itself is at its best value
+    torch.manual_seed(5)
+    given = torch.autograd.grad(vae.loss(model, x, best)["loss"], model.encoder[-1].weight)[0]
+    torch.manual_seed(5)
+    free = torch.autograd.grad(vae.loss(model, x, None)["loss"], model.encoder[-1].weight)[0]
+    torch.testing.assert_close(free, given, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("recipe", [vae.recipe, ae.conv_recipe, ae.wide_recipe, ae.narrow_recipe])
+def test_epochs_let_the_rate_fall_to_zero_and_none_keeps_it(recipe):
+    x, size = pictures(), {} if recipe is ae.narrow_recipe else {"z_dim": 2}
+    step, batches = recipe(x, lr=1e-3, batch=8, epochs=3, ema=0.9, mirror=True, **size)
+    rates = []
+    for epoch in range(3):
+        for batch in batches.epoch(epoch):
+            rates.append(step.optimizer.param_groups[0]["lr"])
+            step(*batch)
+    assert rates[0] == 1e-3 and rates == sorted(rates, reverse=True)
+    assert step.optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-9)
+    assert step.best is not step.model
+    assert recipe(x, **size)[0].schedule is None
+
+
+def test_mirroring_turns_about_half_of_the_pictures_and_nothing_else():
+    x = data.pixels(pictures(400, size=8))
+    torch.manual_seed(0)
+    turned = augment.mirror(x)
+    same = (turned == x).flatten(1).all(1)
+    assert torch.equal(turned[~same], x[~same].flip(3)) and 0.4 < same.float().mean() < 0.6
+
+
+def test_the_mirrored_loss_is_the_loss_of_mirrored_pictures():
+    model, x = small_vae(), data.pixels(pictures())
+    symmetric = torch.cat([x, x.flip(3)], 3)[..., ::2]
+    symmetric = (symmetric + symmetric.flip(3)) / 2
+    net = awake(ae.convolutional(width=4, z_dim=6)).eval()
+    assert ae.mirrored_loss(net, symmetric)["loss"] == ae.loss(net, symmetric)["loss"]
+    assert ae.mirrored_loss(net, x)["loss"] != ae.loss(net, x)["loss"]
+    torch.manual_seed(1)
+    augment.mirror(x)
+    expected = vae.loss(model, symmetric, SIGMA, 0.5)
+    torch.manual_seed(1)
+    assert vae.mirrored_loss(model, symmetric, SIGMA, 0.5)["loss"] == expected["loss"]
 
 
 def test_errors_are_squared_errors_per_image_through_the_mean():
@@ -136,7 +180,8 @@ def test_held_out_terms_are_those_of_the_loss_on_the_same_draw():
     torch.manual_seed(2)
     terms = vae.loss(model, x.float() / 255, sigma=0.5**0.5)
     assert found["test kl"] == pytest.approx(terms["kl"].item(), rel=1e-5)
-    assert found["test squared error"] == pytest.approx(terms["recon"].item(), rel=1e-5)
+    constant = 0.5 * x[0].numel() * math.log(math.pi)  # 2 pi sigma^2 = pi
+    assert found["test squared error"] == pytest.approx(terms["recon"].item() - constant, rel=1e-5)
 
 
 def test_pictures_from_the_prior_are_pixels_and_differ():

@@ -275,7 +275,7 @@ def test_a_nan_on_one_rank_stops_all_and_names_the_term(trained):
 
 def test_no_rank_loads_a_memory_mapped_set_whole(trained):
     for found in trained[1]:
-        assert found["grown"] < 150  # the set has 410 MB
+        assert found["grown"] < 205  # MB: half of the set, which has 410
 
 
 def test_killed_workers_are_restarted_and_end_in_the_weights_of_an_unbroken_run(trained, tmp_path):

@@ -1,5 +1,6 @@
 """Shipped runs: opened before anything is trained, and held against today's code."""
 
+import inspect
 import json
 
 import pytest
@@ -12,7 +13,7 @@ from course_lib.paths import weights_root
 from course_lib.training import fingerprint, loop, records, runs, shipping, steps
 
 WORDS = ["faces/train/24:x"]
-SMALL = {"z_dim": 4, "width": 4, "batch": 4}
+SMALL = {"z_dim": 4, "width": 4, "batch": 8}
 
 
 @pytest.fixture(autouse=True)
@@ -216,15 +217,19 @@ def test_the_five_steps_catch_a_changed_default(shipped, monkeypatch):
 
 def test_the_five_steps_catch_a_default_inside_the_recipe(shipped, monkeypatch):
     original = steps.adam
-    monkeypatch.setattr(vae, "adam", lambda model, lr: original(model, lr, betas=(0.0, 0.999)))
+    monkeypatch.setattr(steps, "adam", lambda model, lr: original(model, lr, betas=(0.0, 0.999)))
     assert "step" in the_fault(shipped)
 
 
 def test_the_five_steps_catch_another_course_of_the_learning_rate(shipped, monkeypatch):
-    schedule = torch.optim.lr_scheduler.StepLR
-    monkeypatch.setattr(
-        torch.optim.lr_scheduler, "StepLR", lambda opt, size, decay: schedule(opt, 6, 0.5)
-    )
+    def annealed(model, loss, lr, n_steps, ema):
+        step = original(model, loss, lr, n_steps, ema)
+        schedule = torch.optim.lr_scheduler.StepLR(step.optimizer, 6, 0.5)
+        step.schedule = step.parts["schedule"] = schedule
+        return step
+
+    original = steps.annealed
+    monkeypatch.setattr(vae, "annealed", annealed)
     assert the_fault(shipped).endswith("its learning rate takes another course")
 
 
@@ -232,6 +237,21 @@ def test_a_renamed_function_passes(shipped, monkeypatch):
     monkeypatch.setattr(fingerprint, "source_digest", lambda f: "other text")
     monkeypatch.setattr(vae, "objective", vae.loss, raising=False)
     assert the_fault(shipped) is None
+
+
+def copied(recipe, **more):
+    """A recipe that does the same and has further options, which change nothing."""
+
+    def copy(*tensors, **settings):
+        return recipe(*tensors, **{k: v for k, v in settings.items() if k not in more})
+
+    known = inspect.signature(recipe)
+    options = [
+        inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k, v in more.items()
+    ]
+    copy.__signature__ = known.replace(parameters=[*known.parameters.values(), *options])
+    copy.__module__, copy.__name__ = recipe.__module__, "trained" if not more else "recipe"
+    return copy
 
 
 # ---- restamp ------------------------------------------------------------------------------------
@@ -255,10 +275,7 @@ def test_restamp_refuses_what_behaves_otherwise(shipped, monkeypatch, capsys):
 
 
 def test_restamp_follows_a_recipe_to_its_new_name(shipped, untrained, monkeypatch):
-    def trained(x, z_dim=64, width=32, sigma=0.1, beta=1.0, lr=1e-3, batch=128, decay=1.0, seed=0):
-        return original(x, z_dim, width, sigma, beta, lr, batch, decay, seed)
-
-    original, trained.__module__ = vae.recipe, "course_lib.models.vae"
+    trained = copied(vae.recipe)
     monkeypatch.setattr(vae, "trained", trained, raising=False)
     monkeypatch.delattr(vae, "recipe")
     assert "no recipe models.vae.recipe any more" in the_fault(shipped)
@@ -271,12 +288,7 @@ def test_restamp_follows_a_recipe_to_its_new_name(shipped, untrained, monkeypatc
 
 
 def test_an_option_that_changes_nothing_needs_a_new_key_and_no_training(shipped, monkeypatch):
-    def recipe(
-        x, z_dim=64, width=32, sigma=0.1, beta=1.0, lr=1e-3, batch=128, decay=1.0, seed=0, new=None
-    ):
-        return original(x, z_dim, width, sigma, beta, lr, batch, decay, seed)
-
-    original, recipe.__module__ = vae.recipe, "course_lib.models.vae"
+    recipe = copied(vae.recipe, new=None)
     monkeypatch.setattr(vae, "recipe", recipe)
     assert shipping.main(["check"]) == 1
     assert shipping.main(["restamp"]) == 0 and shipping.main(["check"]) == 0
