@@ -1,0 +1,104 @@
+"""Statistical pictures by seaborn: tables -> a closed matplotlib Figure."""
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from course_lib.course.figures import COLOURS
+
+
+def violins(table, x, y, xlabel, ylabel, hue=None, log=False):
+    """The spread of column y for each value of column x, its quartiles drawn in.
+
+    hue: a second column, one violin a value side by side.
+    """
+    figure, axis = _axes(1.6 + 1.3 * table[x].nunique(), 3.3)
+    colours = COLOURS[: table[hue or x].nunique()]
+    sns.violinplot(
+        table,
+        x=x,
+        y=y,
+        hue=hue or x,
+        palette=colours,
+        inner="quart",
+        cut=0,
+        density_norm="width",
+        linewidth=0.8,
+        log_scale=(None, 10) if log else None,
+        legend=bool(hue),
+        ax=axis,
+    )
+    return _labelled(figure, axis, xlabel, ylabel)
+
+
+def densities(values, xlabel, colours=COLOURS, filled=True, clip=None):
+    """A smooth density (KDE) of each of {name: numbers}, each with area 1."""
+    figure, axis = _axes(5.2, 3.0)
+    for colour, (name, numbers) in zip(colours, values.items(), strict=False):
+        sns.kdeplot(
+            x=numbers,
+            label=name,
+            color=colour,
+            fill=filled,
+            alpha=0.25 if filled else 1,
+            clip=clip,
+            ax=axis,
+        )
+    axis.legend(fontsize=8)
+    return _labelled(figure, axis, xlabel, "density")
+
+
+def strips(table, x, y, hue, xlabel, ylabel):
+    """One dot a row (a seed, say): column y against the categories of x, side by side by hue, with
+    each group's mean as a bar."""
+    figure, axis = _axes(5.2, 3.2)
+    colours = COLOURS[: table[hue].nunique()]
+    how = dict(data=table, x=x, y=y, hue=hue, palette=colours, dodge=True, ax=axis)
+    sns.stripplot(**how, size=6, alpha=0.7, jitter=0.08)
+    means = dict(
+        estimator="mean", errorbar=None, marker="_", markersize=22, linestyle="none", legend=False
+    )
+    sns.pointplot(**(how | {"dodge": 0.4 if table[hue].nunique() > 1 else False}), **means)
+    axis.legend(title="", fontsize=8)
+    return _labelled(figure, axis, xlabel, ylabel)
+
+
+def heat(matrix, rows, columns, label, digits=2, diverging=False):
+    """A matrix as colours with its numbers written in. label: of the colour bar."""
+    figure, axis = _axes(1.6 + 0.62 * len(columns), 1.2 + 0.36 * len(rows))
+    table = pd.DataFrame(matrix, index=rows, columns=columns)
+    style = {"cmap": "vlag", "center": 0} if diverging else {"cmap": "crest"}
+    sns.heatmap(
+        table,
+        annot=True,
+        fmt=f".{digits}f",
+        annot_kws={"size": 8},
+        cbar_kws={"label": label},
+        ax=axis,
+        **style,
+    )
+    axis.tick_params(labelsize=8)
+    return figure
+
+
+def tradeoff(table, x, y, name, xlabel, ylabel):
+    """Points (x, y) joined in the order of x, each with its name beside it."""
+    figure, axis = _axes(5.2, 3.4)
+    table = table.sort_values(x)
+    axis.plot(table[x], table[y], color=COLOURS[0], marker="o", markersize=6, linewidth=1)
+    for at_x, at_y, text in zip(table[x], table[y], table[name], strict=True):
+        axis.annotate(text, (at_x, at_y), xytext=(6, 6), textcoords="offset points", fontsize=9)
+    axis.margins(0.15)
+    axis.grid(alpha=0.25)
+    return _labelled(figure, axis, xlabel, ylabel)
+
+
+def _axes(width, height):
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _labelled(figure, axis, xlabel, ylabel):
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    sns.despine(ax=axis)
+    return figure
