@@ -102,3 +102,22 @@ def _labelled(figure, axis, xlabel, ylabel):
     axis.set(xlabel=xlabel, ylabel=ylabel)
     sns.despine(ax=axis)
     return figure
+
+
+def density_maps(panels, extent, xlabel, ylabel):
+    """Densities as heat maps side by side, a panel each: {title: (density, curve, bars)}.
+
+    density: (rows, columns) over extent = (left, right, bottom, top), first row at the bottom. curve:
+    (x, y) of a line. bars: (x, y, half) of marks that reach half to the left and to the right.
+    """
+    figure = Figure(figsize=(3.1 * len(panels), 3.1), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, (title, (density, curve, bars)) in zip(axes, panels.items(), strict=True):
+        axis.imshow(density, extent=extent, origin="lower", aspect="auto", cmap="Blues")
+        axis.plot(*curve, color=COLOURS[1], linewidth=1.5)
+        axis.errorbar(
+            bars[0], bars[1], xerr=bars[2], color="black", fmt=".", capsize=2, linewidth=1
+        )
+        axis.set(title=title, xlabel=xlabel, xlim=extent[:2], ylim=extent[2:])
+    axes[0].set_ylabel(ylabel)
+    return figure
