@@ -1,0 +1,60 @@
+"""Does a picture hold a face? A stock detector says so, which was trained on photographs alone and
+never on a picture of this course: the Haar cascade for frontal faces of OpenCV 4 (Viola & Jones
+2001; Lienhart & Maydt 2002). docs/metrics.md shows on real pictures what it sees and what not.
+"""
+
+import functools
+from pathlib import Path
+
+import cv2
+import torch
+from scipy.stats import binomtest
+
+CASCADE = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+SIDE = 192  # pixels to which a picture is enlarged: the detector was made for faces in photographs
+SMALLEST = 70  # pixels of the 192: smaller "faces" are eyes, curls and chance
+cv2.setNumThreads(1)  # the pictures are small, and whoever calls has other uses for the cores
+
+
+@functools.cache
+def _detector():
+    detector = cv2.CascadeClassifier(str(CASCADE))
+    if detector.empty():
+        raise FileNotFoundError(f"{CASCADE} is missing: OpenCV 4 has it, run `make install`")
+    return detector
+
+
+def faces_found(x, margin=24, step=1.1, neighbours=3):
+    """True where a face is found: pictures (N, C, H, W), in [0, 1] or uint8, C 1 or 3 -> bool (N,).
+
+    margin: pixels of the 192 by which the outermost ones are repeated on each side, so that a face
+    that fills its picture is found too. step: by how much the searched size grows from one pass to
+    the next. neighbours: how many hits must overlap. The last two are OpenCV's own defaults.
+    """
+    x = torch.as_tensor(x).detach().cpu()
+    x = x if x.dtype == torch.uint8 else (255 * x).round().clamp(0, 255).byte()
+    pictures = x.permute(0, 2, 3, 1).contiguous().numpy()
+    found = [len(_boxes(p, margin, step, neighbours)) > 0 for p in pictures]
+    return torch.tensor(found, dtype=torch.bool)
+
+
+def _boxes(picture, margin, step, neighbours):
+    """The faces of one picture (H, W, C), uint8, as boxes in the enlarged grey picture."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.shape[2] == 3 else picture
+    grey = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR_EXACT)  # same everywhere
+    grey = cv2.copyMakeBorder(grey, *[margin] * 4, cv2.BORDER_REPLICATE)
+    smallest = (SMALLEST, SMALLEST)
+    return _detector().detectMultiScale(
+        grey, scaleFactor=step, minNeighbors=neighbours, minSize=smallest
+    )
+
+
+def share_found(x):
+    """Share of pictures in which a face is found, with Wilson's 95 % interval: (share, low, high).
+
+    Wilson's interval is never empty, also where all or no pictures have one (Wilson 1927).
+    """
+    found = faces_found(x)
+    test = binomtest(int(found.sum()), len(found))
+    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
+    return float(found.float().mean()), float(interval.low), float(interval.high)
