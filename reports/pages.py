@@ -13,10 +13,11 @@ from pathlib import Path
 import jinja2
 import nbformat
 import store
-from markup import PageError, check_page, inline_markdown, markdown
+from markup import PageError, check_page, inline_markdown, markdown, to_html
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
+from course_lib.course import claims
 from course_lib.course.protocol import PROTOCOL
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -28,6 +29,7 @@ WIDGET_NOTE = (
 )
 IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
 
+ANSWER = re.compile(r'<div class="answer" data-question="([\d.]+)">.*?</div>', re.DOTALL)
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
 
 
@@ -52,6 +54,16 @@ def page(nb, name, links):
     html = render("page", title=title, body=body, questions=questions, **around(name, links))
     check_page(html, name, {f"figures/{file}" for file in figures})
     return html, figures
+
+
+def with_answers(html, answers):
+    """A page with its answers as they are now, {question: joined answer}; the rest as it was."""
+
+    def now(found):
+        answer = answers.get(found[1])
+        return to_html(claims.in_words(answer)).strip() if answer else found[0]
+
+    return ANSWER.sub(now, html)
 
 
 def missing_page(name, links, error, command):
@@ -89,7 +101,7 @@ def index(report, links, figure_sizes):
 def section(name, report):
     """What the index says of one notebook: its state, and a card a question."""
     about = report["notebooks"][name]
-    answers = {a["question"]: a for a in report["answers"] if a["notebook"] == name}
+    answers = {q: a for q, a in report["answers"].items() if a["notebook"] == name}
     results = [r for r in report["results"] if r["notebook"] == name]
     titles = {q["question"]: q["title"] for q in about["questions"]}
     numbers = sorted({*titles, *answers, *(r["question"] for r in results)}, key=store.question_key)
@@ -103,7 +115,7 @@ def card(number, titles, answer, results):
     shown = by_name.get((answer or {}).get("figure"))
     if not (shown and shown.get("figure")):
         shown = next((r for r in results if r.get("figure")), None)
-    title = titles.get(number) or (answer or results[0])["title"]
+    title = titles.get(number) or (answer or results[0])["title"] or f"Question {number}"
     anchor = "q" + number.replace(".", "-") if number in titles else ""
     return {
         "number": number,

@@ -84,11 +84,35 @@ def test_results_with_their_own_protocol_stand_in_their_own_table():
     about = {"title": "T", "questions": [], "page": "01_a.html", "error": None, "figures": []}
     about |= {"built": "2026-01-01", "seconds": 1.0, "budget": 1.0}
     results = [result | {"notebook": "01_a"} for result in (RESULT, other)]
-    merged = {"profile": "quick", "budget": 1.0, "built": "2026-01-01", "answers": []}
+    merged = {"profile": "quick", "budget": 1.0, "built": "2026-01-01", "answers": {}}
     html = pages.index(
         {**merged, "notebooks": {"01_a": about}, "results": results}, {"01_a": "T"}, {}
     )
     assert html.count("<table>") == 2
+
+
+NAMED = {"kind": "answer", "question": "1.2", "answer": "t", "numbers": {"mse": 0.5}, "notes": []}
+FIRST = {"kind": "answer", "question": "1.2", "title": "t", "answer": "t", "ours": "o", "claim": ""}
+FIRST |= {"source": "S1", "verdict": "open"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "change", "said"),
+    [
+        (NAMED, {"numbers": {"mse": float("inf")}}, "'mse' is inf"),
+        (NAMED, {"numbers": [0.5]}, "'numbers' is missing or not a dict"),
+        (NAMED, {"notes": None}, "'notes' is missing"),
+        (NAMED, {"question": "2.2"}, "of another notebook"),
+        (FIRST, {"verdict": "won"}, "verdict 'won' is none of"),
+        (FIRST, {"ours": None}, "'ours' is missing"),
+    ],
+)
+def test_answers_of_both_kinds_are_checked(tmp_path, answer, change, said):
+    (tmp_path / "answer-q1-2.json").write_text(json.dumps(answer))
+    assert store.load_results(tmp_path, "01_a") == ([], [answer | {"notebook": "01_a"}])
+    (tmp_path / "answer-q1-2.json").write_text(json.dumps(answer | change))
+    with pytest.raises(store.ResultError, match=said):
+        store.load_results(tmp_path, "01_a")
 
 
 @pytest.mark.parametrize("latex", [r"\frac{1", r"\nosuchcommand x", r"a & b"])
