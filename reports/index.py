@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import execute
+import overview
 import pages
 import store
 from markup import PageError
@@ -50,7 +51,7 @@ def publish(root, profile):
         refresh(out, report["answers"])
         write_json(out / "results.json", report)
         sizes = {path.name: pages.png_size(path.read_bytes()) for path in figures(out)}
-        write_text(out / "index.html", pages.index(report, links, sizes))
+        write_text(out / "index.html", overview.index(report, links, sizes))
         remove_unused(out, parts)
     return report
 

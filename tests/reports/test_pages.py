@@ -4,9 +4,37 @@ import json
 
 import markup
 import nbformat
+import overview
 import pages
 import pytest
 import store
+
+
+@pytest.mark.parametrize(
+    ("source", "tags", "said"),
+    [
+        ("x = 1", [], "Code, 1 line"),
+        ("x = 1\n# why\ny = 2\n", [], "Code, 3 lines"),
+        ("# Two faces: why?\nx = 1", [], "Code: Two faces: why?, 2 lines"),
+        ("# " + "word " * 40 + "\nx", [], f"Code: {'word ' * 13}..., 2 lines"),
+        ("#%%\nx = 1", [], "Code, 2 lines"),
+        ("x = 1", ["injected-parameters"], "Parameters of this run"),
+        ("x = 1", ["parameters"], "Parameters"),
+        ("assert x", ["skip-execution"], "Code, 1 line (not run in this profile)"),
+    ],
+)
+def test_a_folded_cell_says_what_it_holds(source, tags, said):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags})
+    assert pages.summary(cell) == said
+
+
+def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
+    task = "def f(x):\n    ### BEGIN SOLUTION\n    return x < 1\n    ### END SOLUTION\n"
+    cells = [nbformat.v4.new_code_cell(task, id="q1-1-task"), nbformat.v4.new_code_cell("y = 2")]
+    html, _ = pages.page(nbformat.v4.new_notebook(cells=cells), "01_a", {"01_a": "T"})
+    body = html.split("<main", 1)[1]
+    assert body.count('<details class="input"><summary>Code, 1 line</summary>') == 1
+    assert body.count('<div class="input">') == 1 and "SOLUTION" not in body
 
 
 @pytest.mark.parametrize(
@@ -85,7 +113,7 @@ def test_results_with_their_own_protocol_stand_in_their_own_table():
     about |= {"built": "2026-01-01", "seconds": 1.0, "budget": 1.0}
     results = [result | {"notebook": "01_a"} for result in (RESULT, other)]
     merged = {"profile": "quick", "budget": 1.0, "built": "2026-01-01", "answers": {}}
-    html = pages.index(
+    html = overview.index(
         {**merged, "notebooks": {"01_a": about}, "results": results}, {"01_a": "T"}, {}
     )
     assert html.count("<table>") == 2
