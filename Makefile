@@ -23,11 +23,11 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp test lab board bench lint lock clean
+.PHONY: help install report full train restamp results test lab board bench lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 # Done once for these pins in this folder: the programs in .venv name the folder they were made in,
 # so a copied or moved checkout gets a .venv of its own. uv where it can be had, else pip.
@@ -78,6 +78,9 @@ test: $(READY) ## the tests, then every notebook by nbval
 	$(PYTEST) tests $(PYTEST_ARGS)
 	$(PY) reports/check.py
 	IPYTHONDIR="$$PWD/.venv/ipython" $(PYTEST) --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
+
+results: $(READY) ## reports/full/RESULTS.md and the README's table, after an edit of reports/claims.toml
+	$(PY) reports/tables.py
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab --notebook-dir=notebooks

@@ -1,18 +1,21 @@
 """What the notebooks left -> index.html and results.json: python reports/index.py quick
 
 Both are made anew from reports/<profile>/results/, so nothing is lost with them. A page that is
-older than its template is drawn again from the executed notebook, where that is still here.
+older than its template is drawn again from the executed notebook, where that is still here. What
+reports/claims.toml says is joined here, so that an edited verdict needs no run.
 """
 
 import sys
 from pathlib import Path
 
 import execute
+import overview
 import pages
 import store
 from markup import PageError
 
 from course_lib.atomic import Busy, Unreadable, locked, write_json, write_text
+from course_lib.course import claims
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = {"quick": "make report", "full": "make full"}
@@ -22,7 +25,7 @@ def main(argv=None, root=ROOT):
     (profile,) = argv or sys.argv[1:]
     try:
         notebooks = publish(root, profile)["notebooks"]
-    except (Unreadable, Busy, PageError, OSError) as error:
+    except (Unreadable, Busy, PageError, claims.ClaimError, OSError) as error:
         print(f"{profile} report: {error}", file=sys.stderr)
         return 1
     failed = [name for name, about in notebooks.items() if about["error"]]
@@ -44,10 +47,11 @@ def publish(root, profile):
         errors = {name: failure(root, profile, name) for name in links}
         for name, part in parts.items():
             draw(out, name, links, part, errors[name], f"{COMMANDS[profile]} ONLY={name[:2]}")
-        report = merge(profile, parts, errors)
+        report = merge(profile, parts, errors, claims.load(root / "reports" / "claims.toml"))
+        refresh(out, report["answers"])
         write_json(out / "results.json", report)
         sizes = {path.name: pages.png_size(path.read_bytes()) for path in figures(out)}
-        write_text(out / "index.html", pages.index(report, links, sizes))
+        write_text(out / "index.html", overview.index(report, links, sizes))
         remove_unused(out, parts)
     return report
 
@@ -67,7 +71,17 @@ def draw(out, name, links, part, error, command):
         write_text(page, pages.page(execute.read(executed), name, links)[0])
 
 
-def merge(profile, parts, errors):
+def refresh(out, answers):
+    """Put today's claim, verdict and finding into the pages, which may be of earlier."""
+    for name in sorted({answer["notebook"] for answer in answers.values()}):
+        page = out / f"{name}.html"
+        before = page.read_text(encoding="utf-8") if page.exists() else ""
+        after = pages.with_answers(before, answers)
+        if after != before:
+            write_text(page, after)
+
+
+def merge(profile, parts, errors, tables):
     """The content of results.json; a notebook that was never run and never failed is not in it."""
     good = [part for part in parts.values() if part]
     by_question = lambda item: (store.question_key(item["question"]), item.get("name", ""))
@@ -82,8 +96,20 @@ def merge(profile, parts, errors):
         "built": max((part["about"]["built"] for part in good), default=None),
         "notebooks": notebooks,
         "results": sorted((r for part in good for r in part["results"]), key=by_question),
-        "answers": sorted((a for part in good for a in part["answers"]), key=by_question),
+        "answers": answers_of(good, profile, tables),
     }
+
+
+def answers_of(parts, profile, tables):
+    """{question: answer} in order, each with what claims.toml says of it and its heading."""
+    found = {}
+    for part in parts:
+        titles = {q["question"]: q["title"] for q in part["about"]["questions"]}
+        for kept in part["answers"]:
+            answer, number = claims.joined(kept, profile, tables), kept["question"]
+            answer["title"] = answer["title"] or titles.get(number, "")
+            found[number] = {k: v for k, v in answer.items() if k not in ("kind", "protocol")}
+    return {number: found[number] for number in sorted(found, key=store.question_key)}
 
 
 def figures(folder):

@@ -8,15 +8,17 @@ import base64
 import functools
 import re
 import struct
+import textwrap
 from pathlib import Path
 
 import jinja2
 import nbformat
 import store
-from markup import PageError, check_page, inline_markdown, markdown
+from markup import PageError, check_page, inline_markdown, markdown, to_html
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
+from course_lib.course import claims
 from course_lib.course.protocol import PROTOCOL
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,8 +28,11 @@ WIDGET_NOTE = (
     '<p class="widget-note">Explorer: open the notebook (<code>make lab</code>) to move the '
     "sliders. The figure kept beside it shows its starting point.</p>"
 )
+SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
+PARAMETERS = {"injected-parameters": "Parameters of this run", "parameters": "Parameters"}
 IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
 
+ANSWER = re.compile(r'<div class="answer" data-question="([\d.]+)">.*?</div>', re.DOTALL)
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
 
 
@@ -47,11 +52,23 @@ def page(nb, name, links):
     nb = nbformat.from_dict(nb)
     figures = take_figures(nb, name)
     drop_unshowable(nb)
+    for cell in nb.cells:
+        cell.source = SOLUTION.sub("", cell.source)
     body, _ = exporter().from_notebook_node(nb)
     title, questions = outline(nb, name)
     html = render("page", title=title, body=body, questions=questions, **around(name, links))
     check_page(html, name, {f"figures/{file}" for file in figures})
     return html, figures
+
+
+def with_answers(html, answers):
+    """A page with its answers as they are now, {question: joined answer}; the rest as it was."""
+
+    def now(found):
+        answer = answers.get(found[1])
+        return to_html(claims.in_words(answer)).strip() if answer else found[0]
+
+    return ANSWER.sub(now, html)
 
 
 def missing_page(name, links, error, command):
@@ -68,60 +85,6 @@ def around(name, links):
 
 def render(template, **content):
     return environment().get_template(f"{template}.html.j2").render(**content)
-
-
-def index(report, links, figure_sizes):
-    """index.html of a merged report (the content of results.json)."""
-    sections = [section(name, report) for name in sorted(report["notebooks"])]
-    html = render(
-        "index",
-        report=report,
-        sections=sections,
-        sizes=figure_sizes,
-        failed=[s for s in sections if s["error"]],
-        links=links,
-        used=used(report["results"]),
-    )
-    check_page(html, "index", {f"figures/{file}" for file in figure_sizes})
-    return html
-
-
-def section(name, report):
-    """What the index says of one notebook: its state, and a card a question."""
-    about = report["notebooks"][name]
-    answers = {a["question"]: a for a in report["answers"] if a["notebook"] == name}
-    results = [r for r in report["results"] if r["notebook"] == name]
-    titles = {q["question"]: q["title"] for q in about["questions"]}
-    numbers = sorted({*titles, *answers, *(r["question"] for r in results)}, key=store.question_key)
-    cards = [card(n, titles, answers.get(n), results) for n in numbers]
-    return {"name": name, "cards": cards, **about}
-
-
-def card(number, titles, answer, results):
-    results = [r for r in results if r["question"] == number]
-    by_name = {r["name"]: r for r in results}
-    shown = by_name.get((answer or {}).get("figure"))
-    if not (shown and shown.get("figure")):
-        shown = next((r for r in results if r.get("figure")), None)
-    title = titles.get(number) or (answer or results[0])["title"]
-    anchor = "q" + number.replace(".", "-") if number in titles else ""
-    return {
-        "number": number,
-        "title": title,
-        "anchor": anchor,
-        "answer": answer,
-        "shown": shown,
-        "results": results,
-    }
-
-
-def used(results):
-    """What this report was made from, as the results' own protocols say: {"data": [...], ...}."""
-    kept = {}
-    for key in ("data", "device"):
-        values = {str(r["protocol"][key]) for r in results if r["protocol"].get(key)}
-        kept[key] = sorted(values)
-    return kept
 
 
 def take_figures(nb, name):
@@ -183,6 +146,18 @@ def is_progress(model_id, state):
     return any(is_progress(child.removeprefix("IPY_MODEL_"), state) for child in children)
 
 
+def summary(cell):
+    """What stands in place of a code cell that is folded: its first comment, else its length."""
+    tags, lines = cell.metadata.get("tags", []), cell.source.strip().splitlines()
+    for tag, said in PARAMETERS.items():
+        if tag in tags:
+            return said
+    length = f"{len(lines)} line{'s' if len(lines) > 1 else ''}"
+    comment = lines[0].lstrip("# ").rstrip(".:") if lines[0].startswith("# ") else ""
+    said = f"Code: {textwrap.shorten(comment, 70, placeholder=' ...')}" if comment else "Code"
+    return f"{said}, {length}" + " (not run in this profile)" * ("skip-execution" in tags)
+
+
 def last_change():
     """When the templates or this code last changed, as the date of a file."""
     sources = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.iterdir()]
@@ -193,6 +168,7 @@ def last_change():
 def exporter():
     made = HTMLExporter(template_file=str(TEMPLATES / "cells.html.j2"))
     made.register_filter("markdown2html", markdown)
+    made.register_filter("summary", summary)
     return made
 
 

@@ -24,6 +24,7 @@ from store import ResultError
 from tqdm import tqdm
 
 from course_lib import atomic, paths
+from course_lib.course import claims
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_SECONDS = {"quick": 900, "full": None}  # a quick cell that takes longer hangs
@@ -38,7 +39,7 @@ def main(argv=None, root=ROOT):
             fault = run(root, profile, name)
     except atomic.Busy:
         fault = "another build is running it; wait for it to end"
-    except (atomic.Unreadable, PageError, OSError) as error:
+    except (atomic.Unreadable, PageError, claims.ClaimError, OSError) as error:
         fault = str(error)
     except KeyboardInterrupt:
         print(f"{name}: stopped; finished notebooks are kept, run again to go on", file=sys.stderr)

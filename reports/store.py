@@ -25,7 +25,9 @@ RESULT_KEYS = {
     "numbers": dict,
     "units": dict,
 }
-ANSWER_KEYS = {
+ANSWER_KEYS = {"kind": str, "question": str, "answer": str, "numbers": dict, "notes": list}
+# Of the first version, notebooks 03 to 08: it has its verdict in it and no numbers by name.
+FIRST_ANSWER_KEYS = {
     "kind": str,
     "question": str,
     "title": str,
@@ -103,22 +105,22 @@ def load_results(folder, notebook):
         if not isinstance(item, dict):
             raise ResultError(f"result {path.name} is not JSON")
         check_item(item, path.name, int(notebook.split("_")[0]))
-        item["protocol"] = item.get("protocol") or {}  # a bare picture may have none
+        if item["kind"] == "result":
+            item["protocol"] = item.get("protocol") or {}  # a bare picture may have none
         check_figure(item, folder, path.name)
         (answers if item["kind"] == "answer" else results).append({**item, "notebook": notebook})
     return results, sorted(answers, key=lambda answer: question_key(answer["question"]))
 
 
 def check_item(item, file, chapter):
-    keys = ANSWER_KEYS if item.get("kind") == "answer" else RESULT_KEYS
-    for key, kind in keys.items():
+    for key, kind in keys_of(item).items():
         if not isinstance(item.get(key), kind):
             raise ResultError(f"result {file}: {key!r} is missing or not a {kind.__name__}")
     if not re.fullmatch(rf"{chapter}\.\d+", item["question"]):
         raise ResultError(f"result {file}: question {item['question']} is of another notebook")
-    if item["kind"] == "answer" and item["verdict"] not in VERDICTS:
+    if item["kind"] == "answer" and item.get("verdict", "open") not in VERDICTS:
         raise ResultError(f"result {file}: verdict {item['verdict']!r} is none of {VERDICTS}")
-    if item.get("numbers") and not item.get("protocol"):
+    if item["kind"] == "result" and item["numbers"] and not item.get("protocol"):
         raise ResultError(f"result {file}: numbers without a protocol say nothing")
     slug = f"q{item['question'].replace('.', '-')}"
     if item["kind"] == "result" and not re.fullmatch(rf"{slug}(-[a-z0-9-]+)?", item["name"]):
@@ -126,6 +128,12 @@ def check_item(item, file, chapter):
     for key, value in item.get("numbers", {}).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ResultError(f"result {file}: the number {key!r} is {value}")
+
+
+def keys_of(item):
+    if item.get("kind") != "answer":
+        return RESULT_KEYS
+    return FIRST_ANSWER_KEYS if "verdict" in item else ANSWER_KEYS
 
 
 def check_figure(item, folder, file):

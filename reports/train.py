@@ -10,6 +10,7 @@ import os
 import sys
 import time
 
+import execute
 import nbformat
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -55,13 +56,14 @@ def train(path, profile, budget):
     shell = InteractiveShell.instance()
     shell.display_pub = CapturingDisplayPublisher()  # figures are the report's matter
     given = f"profile, budget, retrain = {profile!r}, {budget!r}, True"
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type != "code":
+    nb = nbformat.read(path, as_version=4)
+    for cell in nb.cells:
+        if cell.cell_type != "code" or (profile == "full" and execute.is_of_quick(nb, cell)):
             continue
         parameters = "parameters" in cell.metadata.get("tags", [])
         result = shell.run_cell(f"{cell.source}\n{given}" if parameters else cell.source)
         if not result.success:
-            print(f"train.py: {path.name}, cell {cell.id} failed, as told above", file=sys.stderr)
+            print(f"train.py: {path.name}, cell {cell.id} failed, as shown above", file=sys.stderr)
             return 1
     mark.unlink(missing_ok=True)
     print(

@@ -54,6 +54,15 @@ def answer(question, text, ours, claim, verdict, figure=None):
     (RESULTS / f"answer-{slug}.json").write_text(json.dumps(item))
     display(Markdown(f"**Answer {question}.** {text}"))
 
+def named(question, text, **numbers):
+    words = text.format(**numbers)
+    item = {"kind": "answer", "question": question, "answer": words, "numbers": numbers}
+    item["notes"] = []
+    slug = "q" + question.replace(".", "-")
+    (RESULTS / f"answer-{slug}.json").write_text(json.dumps(item))
+    block = f'<div class="answer" data-question="{question}">'
+    display(Markdown(f"{block}\\n\\n**Answer {question}.** {words}\\n\\n</div>"))
+
 def ran(name):
     with open("ran.log", "a") as file:
         file.write(name + "\\n")
@@ -76,7 +85,7 @@ def cells(name, *questions, **more):
     made = {
         "title": f"# {name} on trial\n\n$$\\mathcal{{L}} = \\mathbb{{E}}[\\log p] - D$$",
         "parameters": PARAMETERS,
-        "setup": f"from by_hand import answer, keep, ran\n\nprint()\nran('{name}')",
+        "setup": f"from by_hand import answer, keep, named, ran\n\nprint()\nran('{name}')",
     }
     for number in questions:
         made |= question(number)

@@ -13,9 +13,9 @@ import json
 import math
 import re
 import shutil
-import string
 from numbers import Real
 
+import pandas
 from IPython.display import HTML, Markdown, display
 
 from course_lib.atomic import write_bytes, write_json
@@ -46,13 +46,15 @@ class Record:
     def figure(self, name, figure, caption, alt, unit=None):
         """Show a Figure and keep it. caption: what to see in it. alt: what it shows, for those who
         cannot see it."""
+        question_of(name)  # before anything is shown or written
         if not alt.strip():
             raise ValueError(f"figure '{name}': alt is empty; say in a sentence what it shows")
         show_figure(name, figure, alt)
         self._keep(name, caption, unit, figure=f"figures/{name}.png", alt=alt)
 
     def table(self, name, table, caption, unit=None):
-        """Show a DataFrame and keep it."""
+        """Show a DataFrame and keep it. A missing value is a dash; an infinite one is refused."""
+        question_of(name)
         for column in table.select_dtypes("number"):
             plain(table[column].dropna())
         display(table.style.format(in_short).hide(axis="index"))
@@ -60,6 +62,7 @@ class Record:
 
     def numbers(self, name, caption, unit=None, **numbers):
         """Show single numbers, each by its name, and keep them."""
+        question_of(name)
         numbers = {key: plain(value) for key, value in numbers.items()}
         rows = "".join(f"| {k.replace('_', ' ')} | {in_short(v)} |\n" for k, v in numbers.items())
         display(Markdown(f"| measured | value |\n|:--|--:|\n{rows}"))
@@ -92,29 +95,16 @@ def answer(question, text, profile="quick", **numbers):
     `quick`; under another profile the finding that reports/claims.toml holds for it stands in its
     place, and a number outside the bounds that are given there is said.
     """
+    if not re.fullmatch(r"\d+\.\d+", question):
+        raise ValueError(f"answer '{question}': name its question as in '2.3'")
     numbers = {name: plain(value) for name, value in numbers.items()}
-    claim = claims.of(question, profile)
-    text = text if profile == "quick" else claim["finding"]
-    text = filled(question, text or "Nothing has been written about this profile yet.", numbers)
-    notes = claims.outside(claim["bounds"], numbers)
-    display(Markdown(f"**Answer {question}.** {text}"))
-    for note in notes:
-        display(Markdown(f"**This run differs:** {note}, so the answer does not hold for it."))
-    if claim["claim"]:
-        why = f" ({claim['reason']})" if claim["reason"] else ""
-        verdict = f"Verdict: **{claim['verdict']}**{why}."
-        display(Markdown(f"*What {claim['source']} says:* {claim['claim']} {verdict}"))
+    if profile == "quick":
+        text = claims.filled(f"answer {question}", text, numbers)
     kept = {"kind": "answer", "question": question, "answer": text, "numbers": numbers}
-    kept |= {"notes": notes}
+    shown = claims.joined(kept, profile)
+    display(Markdown(claims.in_words(shown)))
+    kept |= {"answer": shown["answer"], "notes": shown["notes"]}
     write_json(results_folder() / f"answer-q{question.replace('.', '-')}.json", kept)
-
-
-def filled(question, text, numbers):
-    """The text with its numbers put in; a ValueError names a field without a number."""
-    fields = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
-    if unknown := sorted(fields - set(numbers)):
-        raise ValueError(f"answer {question}: the text asks for {', '.join(unknown)}, not given")
-    return text.format(**numbers)
 
 
 def choose(profiles, profile, budget):
@@ -228,9 +218,10 @@ def plain(value):
 
 
 def in_short(value):
-    """A number as people read it: 763,232 and 0.04213; other things as they are."""
-    if isinstance(value, Real) and not isinstance(value, bool | int):
-        if math.isnan(value):
-            return "–"
-        return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 1 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    """A value as people read it: 763,232 and 0.04213, a dash for none; text as it is."""
+    if value is None or value is pandas.NA or value != value:  # NaN alone differs from itself
+        return "–"
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return str(value)
+    whole = float(value).is_integer()
+    return f"{value:,.0f}" if whole else f"{value:.4g}"

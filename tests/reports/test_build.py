@@ -61,7 +61,7 @@ def test_report_holds_pages_figures_notebooks_and_results(good):
     ]
     found = results(good)
     assert [result["name"] for result in found["results"]] == ["q1-1-fig", "q1-2-fig", "q2-1-fig"]
-    assert [answer["question"] for answer in found["answers"]] == ["1.1", "1.2", "2.1"]
+    assert list(found["answers"]) == ["1.1", "1.2", "2.1"]
     assert set(found["notebooks"]) == {"01_a", "02_b"}
     assert found["profile"] == "quick"
     assert {about["budget"] for about in found["notebooks"].values()} == {1.0}

@@ -4,9 +4,37 @@ import json
 
 import markup
 import nbformat
+import overview
 import pages
 import pytest
 import store
+
+
+@pytest.mark.parametrize(
+    ("source", "tags", "said"),
+    [
+        ("x = 1", [], "Code, 1 line"),
+        ("x = 1\n# why\ny = 2\n", [], "Code, 3 lines"),
+        ("# Two faces: why?\nx = 1", [], "Code: Two faces: why?, 2 lines"),
+        ("# " + "word " * 40 + "\nx", [], f"Code: {'word ' * 13}..., 2 lines"),
+        ("#%%\nx = 1", [], "Code, 2 lines"),
+        ("x = 1", ["injected-parameters"], "Parameters of this run"),
+        ("x = 1", ["parameters"], "Parameters"),
+        ("assert x", ["skip-execution"], "Code, 1 line (not run in this profile)"),
+    ],
+)
+def test_a_folded_cell_says_what_it_holds(source, tags, said):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags})
+    assert pages.summary(cell) == said
+
+
+def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
+    task = "def f(x):\n    ### BEGIN SOLUTION\n    return x < 1\n    ### END SOLUTION\n"
+    cells = [nbformat.v4.new_code_cell(task, id="q1-1-task"), nbformat.v4.new_code_cell("y = 2")]
+    html, _ = pages.page(nbformat.v4.new_notebook(cells=cells), "01_a", {"01_a": "T"})
+    body = html.split("<main", 1)[1]
+    assert body.count('<details class="input"><summary>Code, 1 line</summary>') == 1
+    assert body.count('<div class="input">') == 1 and "SOLUTION" not in body
 
 
 @pytest.mark.parametrize(
@@ -84,11 +112,35 @@ def test_results_with_their_own_protocol_stand_in_their_own_table():
     about = {"title": "T", "questions": [], "page": "01_a.html", "error": None, "figures": []}
     about |= {"built": "2026-01-01", "seconds": 1.0, "budget": 1.0}
     results = [result | {"notebook": "01_a"} for result in (RESULT, other)]
-    merged = {"profile": "quick", "budget": 1.0, "built": "2026-01-01", "answers": []}
-    html = pages.index(
+    merged = {"profile": "quick", "budget": 1.0, "built": "2026-01-01", "answers": {}}
+    html = overview.index(
         {**merged, "notebooks": {"01_a": about}, "results": results}, {"01_a": "T"}, {}
     )
     assert html.count("<table>") == 2
+
+
+NAMED = {"kind": "answer", "question": "1.2", "answer": "t", "numbers": {"mse": 0.5}, "notes": []}
+FIRST = {"kind": "answer", "question": "1.2", "title": "t", "answer": "t", "ours": "o", "claim": ""}
+FIRST |= {"source": "S1", "verdict": "open"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "change", "said"),
+    [
+        (NAMED, {"numbers": {"mse": float("inf")}}, "'mse' is inf"),
+        (NAMED, {"numbers": [0.5]}, "'numbers' is missing or not a dict"),
+        (NAMED, {"notes": None}, "'notes' is missing"),
+        (NAMED, {"question": "2.2"}, "of another notebook"),
+        (FIRST, {"verdict": "won"}, "verdict 'won' is none of"),
+        (FIRST, {"ours": None}, "'ours' is missing"),
+    ],
+)
+def test_answers_of_both_kinds_are_checked(tmp_path, answer, change, said):
+    (tmp_path / "answer-q1-2.json").write_text(json.dumps(answer))
+    assert store.load_results(tmp_path, "01_a") == ([], [answer | {"notebook": "01_a"}])
+    (tmp_path / "answer-q1-2.json").write_text(json.dumps(answer | change))
+    with pytest.raises(store.ResultError, match=said):
+        store.load_results(tmp_path, "01_a")
 
 
 @pytest.mark.parametrize("latex", [r"\frac{1", r"\nosuchcommand x", r"a & b"])

@@ -13,14 +13,28 @@ PAGES = ("index.html", "01_a.html")
 # Everything that makes a page too wide for a phone when it is not held in its own box.
 WIDE = {
     "long_code": "x = [" + ", ".join(f"'word number {i}'" for i in range(12)) + "]",
+    "q1_1_task": "def f(x):\n    return x",
     "long_line": "print('word ' * 80)",
     "one_word": "print('w' * 400)",
     "wide_table": "import pandas as pd\npd.DataFrame([range(12)]).add_prefix('a long column ')",
     "slider": "import ipywidgets\nipywidgets.interactive(lambda z: z, z=ipywidgets.FloatSlider())",
+    "protocol": "from IPython.display import HTML\n"
+    "head = '<details class=\"protocol\"><summary>How'\n"
+    "HTML(head + '</summary><table><tr><th>sha256</th><td>' + 'ab' * 60 + '</td></tr></table>')",
+    "answer": f"named('1.1', 'It is {'long' * 60} and {{mse}}.', mse=0.5)",
     "formula": "# Long\n\n$$"
     + " + ".join(f"\\frac{{x_{{{i}}}^2}}{{\\sigma}}" for i in range(30))
     + "$$",
 }
+
+# What reaches over the right edge and cannot be scrolled there.
+CUT = """[...document.querySelectorAll('main *')].filter(element => {
+    if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
+    for (let box = element; box; box = box.parentElement)
+        if (['auto', 'scroll'].includes(getComputedStyle(box).overflowX)
+            && box.getBoundingClientRect().right <= innerWidth + 1) return false;
+    return true;
+}).map(element => element.outerHTML.slice(0, 80))"""
 
 pytestmark = [
     pytest.mark.browser,
@@ -78,7 +92,30 @@ def test_page_is_whole_offline(report, browser, name, width):
         "[...document.querySelectorAll('math')].map(math => math.getBoundingClientRect().width)"
     )
     assert len(drawn) >= 3 and all(width > 1 for width in drawn)
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT) == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_code_is_folded_and_wrapped_and_a_task_stands_open(report, browser, width):
+    page, _, _ = open_page(browser, report / "01_a.html", width)
+    assert page.locator("#q1-1-task .highlight").is_visible()
+    folded = page.locator("#long-code details.input")
+    assert not folded.locator(".highlight").is_visible()
+    folded.locator("summary").click()
+    assert folded.locator(".highlight").is_visible()
+    sizes = "element => [element.scrollWidth, element.clientWidth]"
+    scroll, client = folded.locator("pre").evaluate(sizes)
+    assert scroll <= client
+    page.close()
+
+
+def test_what_is_cut_off_would_be_noticed(report, browser):
+    page, _, _ = open_page(browser, report / "01_a.html", 390)
+    page.evaluate("document.querySelector('main > *').style.cssText = 'width: 900px'")
+    assert page.evaluate(CUT) != []
     page.close()
 
 

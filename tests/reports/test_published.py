@@ -70,6 +70,94 @@ def test_a_removed_notebook_leaves_the_report(course):
     assert not [path for path in out.rglob("01_a*")]
 
 
+CLAIMS = """
+["1.1"]
+source = "S1"
+claim = "It is 0.02."
+["1.1".quick]
+short = "MSE {mse:.3f}"
+verdict = "VERDICT"
+reason = "Ours is lower."
+bounds = {mse = [0.0, 0.01]}
+["1.2".quick]
+verdict = "refuted"
+reason = "It was measured again."
+"""
+
+
+@pytest.fixture
+def claimed(course):
+    """The course with an answer of named numbers to 1.1; 1.2 and 2.1 are of the first version."""
+    (course / "reports" / "claims.toml").write_text(CLAIMS.replace("VERDICT", "beaten"))
+    sources = small_course.cells("01_a", "1.1", "1.2")
+    sources["q1-1-answer"] = "named('1.1', 'The MSE is {mse:.4f}, not $\\\\mu$.', mse=0.0061, n=3)"
+    small_course.write(course, "01_a", sources)
+    assert run_again(course) is None
+    return course
+
+
+def test_answers_are_kept_by_question_with_their_named_numbers(claimed):
+    answers = results(claimed)["answers"]
+    assert list(answers) == ["1.1", "1.2", "2.1"]
+    assert answers["1.1"] == {
+        "question": "1.1",
+        "answer": "The MSE is 0.0061, not $\\mu$.",
+        "numbers": {"mse": 0.0061, "n": 3},
+        "notes": [],
+        "notebook": "01_a",
+        "source": "S1",
+        "claim": "It is 0.02.",
+        "figure": "",
+        "title": "What is $z_1$?",
+        "front": False,
+        "verdict": "beaten",
+        "reason": "Ours is lower.",
+        "ours": "MSE 0.006",
+    }
+    assert answers["1.2"]["numbers"] == {} and answers["1.2"]["ours"] == "MSE 0.0123"
+    assert answers["1.2"]["verdict"] == "refuted"  # claims.toml counts before its own word
+    assert answers["2.1"]["verdict"] == "beaten" and answers["2.1"]["reason"] == ""
+
+
+def test_an_edited_claim_reaches_index_and_page_without_a_run(claimed):
+    (claimed / "notebooks" / "ran.log").unlink()
+    text = CLAIMS.replace("VERDICT", "not comparable").replace("Ours is lower.", "Other pictures.")
+    (claimed / "reports" / "claims.toml").write_text(text.replace("0.01]", "0.005]"))
+    index.publish(claimed, "quick")
+    assert small_course.ran(claimed) == []
+    note = "mse is 0.0061, and the answer rests on 0 to 0.005"
+    for name in ("index.html", "01_a.html"):
+        html = page(claimed, name)
+        assert "not comparable" in html and "Other pictures." in html and note in html
+        assert "Ours is lower." not in html
+    assert results(claimed)["answers"]["1.1"]["notes"] == [note]
+    before = page(claimed, "01_a.html")
+    assert "<strong>Answer 1.1.</strong> The MSE is 0.0061, not <math>" in before
+    index.publish(claimed, "quick")
+    assert page(claimed, "01_a.html") == before
+
+
+def test_a_card_shows_claim_short_text_verdict_reason_and_what_differs(claimed):
+    text = CLAIMS.replace("VERDICT", "beaten").replace("0.01]", "0.005]")
+    (claimed / "reports" / "claims.toml").write_text(text)
+    index.publish(claimed, "quick")
+    card = page(claimed, "index.html").split('id="card-1-1"')[1].split("</article>")[0]
+    for part in ("<dd>MSE 0.006</dd>", "<dd>It is 0.02.</dd>", "Claim (S1)", ">beaten</span>"):
+        assert part in card
+    assert "Ours is lower." in card and "This run differs:</strong> mse is 0.0061" in card
+
+
+def test_a_damaged_claims_file_is_said_in_one_line_and_changes_nothing(claimed, capsys):
+    before = everything(claimed)
+    (claimed / "reports" / "claims.toml").write_text(CLAIMS)  # VERDICT is none
+    assert index.main(["quick"], claimed) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and '["1.1"].quick: the verdict must be one of' in said
+    after = everything(claimed)
+    after.pop(claimed / "reports" / "claims.toml")
+    assert after == {path: content for path, content in before.items() if path in after}
+
+
 def run_again(root):
     assert inputs.main(["quick"], root) == 0
     return run.run(root, "quick", "01_a")
@@ -138,6 +226,7 @@ FULL = Path(__file__).resolve().parents[2] / "reports" / "full"
 def full(tmp_path):
     """The committed report, with notebooks of its names that all fail."""
     shutil.copytree(FULL, tmp_path / "reports" / "full")
+    shutil.copy(FULL.parent / "claims.toml", tmp_path / "reports")
     for path in FULL.glob("results/*.json"):
         title = json.loads(path.read_text(encoding="utf-8"))["about"]["title"]
         sources = small_course.cells(path.stem, bad="1 / 0") | {"title": f"# {title}"}

@@ -52,7 +52,7 @@ def test_every_call_trains_anew(course, trained, capsys):
 def test_after_a_break_what_was_trained_is_opened(course, trained, capsys):
     course("raise RuntimeError('power cut')")
     assert train.main(["01"]) == 1
-    assert "failed, as told above" in capsys.readouterr().err
+    assert "failed, as shown above" in capsys.readouterr().err
     course()
     assert train.main(["01"]) == 0 and len(trained) == 1
     assert train.main(["01"]) == 0 and len(trained) == 2
@@ -76,3 +76,12 @@ def test_a_cache_that_is_a_file_is_one_line(course, monkeypatch, tmp_path, capsy
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file"))
     assert train.main(["01"]) == 1
     assert "name another in COURSE_CACHE" in capsys.readouterr().err
+
+
+def test_full_passes_the_checks_of_quicks_runs_by(course, trained):
+    course("assert False")
+    path = train.REPOSITORY / "notebooks" / "01_trial.ipynb"
+    book = nbformat.read(path, as_version=4)
+    book.cells[-1]["id"] = "q1-1-check"
+    nbformat.write(book, path)
+    assert train.main(["01"]) == 1 and train.main(["01", "--profile", "full"]) == 0
