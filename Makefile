@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp test lab board bench lint lock clean
+.PHONY: help install report full train restamp test form address lab board bench lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -78,6 +78,12 @@ test: $(READY) ## the tests, then every notebook by nbval
 	$(PYTEST) tests $(PYTEST_ARGS)
 	$(PY) reports/check.py
 	IPYTHONDIR="$$PWD/.venv/ipython" $(PYTEST) --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
+
+form: $(READY) ## what a reader meets: lines, plumbing, words, answers of each notebook (ONLY="01 02" names faults)
+	$(PY) tests/notebook_table.py $(ONLY)
+
+address: $(READY) ## the course's public address, from pyproject.toml, into the notebooks' links to Colab
+	$(PY) reports/address.py
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab --notebook-dir=notebooks
