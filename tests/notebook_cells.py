@@ -55,7 +55,8 @@ def questions(nb):
     """{"q2-3": its cells, in order} of every question that a heading opens."""
     heads = [m for c in nb.cells if c.cell_type == "markdown" for m in HEADING.finditer(c.source)]
     slugs = [f"q{head[1]}-{head[2]}" for head in heads]
-    return {s: [cell for cell in nb.cells if part(cell)[0] == s] for s in slugs}
+    own = {s: [cell for cell in nb.cells if part(cell)[0] == s] for s in slugs}
+    return {s: cells for s, cells in own.items() if cells}
 
 
 def of_part(cells, name):

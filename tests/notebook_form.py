@@ -4,7 +4,7 @@ import ast
 import re
 
 import address
-from notebook_cells import code_cells, lines, of_part, part, questions, tags, tree, words
+from notebook_cells import calls, code_cells, lines, of_part, part, questions, tags, tree, words
 from notebook_measures import BYTES, record_names, records
 
 # Cells that may follow each other without words between them.
@@ -63,6 +63,8 @@ def kind_faults(q, cells):
         name = part(cell)[1]
         if name and (cell.cell_type == "markdown") != (name == "see"):
             yield f"{q}: {cell.id} is a {cell.cell_type} cell"
+        if name == "explore" and cell.cell_type == "code" and not calls(cell, "explore"):
+            yield f"{q}: {cell.id} does not call explore(...)"
         if (name == "staff") != ("staff" in tags(cell)):
             yield f"{q}: {cell.id}: the tag staff belongs to {q}-staff, and to no other cell"
 
@@ -161,7 +163,10 @@ def executed_rule(nb, path):
     counts = [cell.execution_count for cell in code_cells(nb) if lines(cell)]
     if counts != list(range(1, len(counts) + 1)):
         yield f"the cells did not run once each from top to bottom: {counts}"
+    names = record_names(nb)
     for cell in code_cells(nb):
+        if not cell.outputs and (records(cell, names) or calls(cell, "answer")):
+            yield f"cell {cell.id} has no output"
         if any(output.output_type == "error" for output in cell.outputs):
             yield f"cell {cell.id} ended in an error"
     if "widgets" in nb.metadata:

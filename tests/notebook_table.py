@@ -15,7 +15,7 @@ sys.path.append(str(ROOT / "reports"))
 
 def main(only):
     from notebook_measures import measure
-    from notebook_rules import rules_of
+    from notebook_rules import IN_FORM, rules_of
 
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
     paths = [path for path in paths if not only or path.name[:2] in only]
@@ -23,8 +23,10 @@ def main(only):
         raise SystemExit(f"make form: no notebook {' '.join(only)}; write two digits, ONLY=02")
     books = {path: nbformat.read(path, as_version=4) for path in paths}
     rows = pd.DataFrame({path.stem: measure(nb) for path, nb in books.items()}).T
+    held = ["yes" if path.name[:2] in IN_FORM else "no" for path in paths]
     shares = rows.columns[rows.ne(rows.round()).any()]
-    print(rows.astype(dict.fromkeys(rows.columns.difference(shares), int)).round(2).to_string())
+    rows = rows.astype(dict.fromkeys(rows.columns.difference(shares), int)).round(2)
+    print(rows.assign(held=held).to_string())
     for path, nb in books.items() if only else ():
         found = [fault for rule in rules_of(path, in_form=only) for fault in rule(nb, path)]
         print(f"\n{path.name}: {len(found)} faults", *found, sep="\n  ")

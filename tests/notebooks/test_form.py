@@ -71,6 +71,7 @@ def sample():
     of["q1-3-check"].metadata.nbgrader["points"] = 0
     for i, cell in enumerate((c for c in nb.cells if c.cell_type == "code"), 1):
         cell.execution_count = i
+        cell.outputs = [nbformat.v4.new_output("stream", text="shown")]
     return nb
 
 
@@ -164,6 +165,7 @@ SPOILED = {
         (move("q1-3-see", "q1-3-measure"), "no record.figure or record.table stands before"),
         (edit("q1-3-measure", "record.table", "record.numbers"), "no record.figure or record"),
         (lambda nb: the(nb, "q1-3-see").update(cell_type="raw"), "q1-3-see is a raw cell"),
+        (edit("q1-3-explore", "explore(", "print("), "does not call explore"),
         (tagged("q1-3-staff"), "q1-3-staff: the tag staff"),
         (tagged("q1-3-task-check", "staff"), "q1-3-task-check: the tag staff"),
     ],
@@ -198,6 +200,8 @@ SPOILED = {
         (lambda nb: the(nb, "data").update(execution_count=None), "did not run once each"),
         (lambda nb: the(nb, "data").update(execution_count=70), "did not run once each"),
         (lambda nb: the(nb, "data").update(outputs=[nbformat.from_dict(ENDED)]), "in an error"),
+        (lambda nb: the(nb, "q1-3-measure").update(outputs=[]), "q1-3-measure has no output"),
+        (lambda nb: the(nb, "q1-3-answer").update(outputs=[]), "q1-3-answer has no output"),
         (lambda nb: nb.metadata.update(widgets={}), "the state of widgets"),
         (lambda nb: nb.metadata.update(more="a" * 1_500_000), "bytes, more than 1,500,000"),
     ],
