@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp results test lab board bench lint lock clean
+.PHONY: help install report full train restamp results test form address lab board bench lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -81,6 +81,12 @@ test: $(READY) ## the tests, then every notebook by nbval
 
 results: $(READY) ## reports/full/RESULTS.md and the README's table, after an edit of reports/claims.toml
 	$(PY) reports/tables.py
+
+form: $(READY) ## what a reader meets: lines, plumbing, words, answers of each notebook (ONLY="01 02" names faults)
+	$(PY) tests/notebook_table.py $(ONLY)
+
+address: $(READY) ## the course's public address, from pyproject.toml, into the notebooks' links to Colab
+	$(PY) reports/address.py
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(PY) -m jupyterlab --notebook-dir=notebooks

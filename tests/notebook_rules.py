@@ -1,9 +1,21 @@
-"""What every notebook of the course keeps to: each rule yields one line a fault."""
+"""What every notebook of the course keeps to: each rule yields one line a fault.
+
+IN_FORM names the notebooks that have been rewritten to the course's form; they keep EACH and
+FORM, the others EACH and FIRST.
+"""
 
 import ast
 import re
 
+import notebook_form
+import notebook_measures
+import notebook_tasks
+import notebook_terms
 import papermill as pm
+from notebook_cells import HEADING, NAMES, NUMBER, calls, code_cells, lines, slug, tags
+
+# Switched on a notebook at a time: ("01", "02").
+IN_FORM = ()
 
 # Points as the course gives them; a question without points is there to be done all the same.
 POINTS = {
@@ -17,35 +29,8 @@ POINTS = {
     "08": {f"8.{i}": 0 for i in range(1, 6)},
 }
 CELL_ID = re.compile(r"[a-z][a-z0-9-]*")
-HEADING = re.compile(r"^## Question (\d+)\.(\d+) · \S", re.MULTILINE)
 PARAMETER = re.compile(r"(\w+): (str|int|float|bool) = \S.*?  # \S.*")
 LONGEST = 25
-# In prose a number is measured, so it is put in by code. These are names, not measurements:
-# formulas, code, pixel ranges, other questions.
-NAMES = re.compile(r"\$[^$]*\$|`[^`]*`|\[[-0-9., ]+\]|[Qq]uestions? \d+\.\d+")
-NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
-
-
-def tags(cell):
-    return cell.metadata.get("tags", [])
-
-
-def code_cells(nb):
-    return [cell for cell in nb.cells if cell.cell_type == "code"]
-
-
-def calls(cell, name):
-    tree = ast.parse("\n".join(re.sub(r"^(\s*)[%!].*", r"\1pass", s) for s in lines(cell)))
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [call for call in found if isinstance(call.func, ast.Name) and call.func.id == name]
-
-
-def lines(cell):
-    return cell.source.splitlines()
-
-
-def slug(number):
-    return "q" + number.replace(".", "-")
 
 
 def format_rule(nb, path):
@@ -110,15 +95,24 @@ def alt_rule(nb, path):
             yield from (f"cell {cell.id}: a picture has no alt text" for _ in bare)
 
 
-def question_rule(nb, path):
-    """Do / Predict / Check / Answer, for every question of this notebook."""
-    by_id = {cell.id: cell for cell in nb.cells}
-    text = {cell.id: cell.source for cell in nb.cells if cell.cell_type == "markdown"}
-    shown = {f"{m[1]}.{m[2]}" for source in text.values() for m in HEADING.finditer(source)}
+def number_rule(nb, path):
+    """Exactly the questions of this notebook."""
+    shown = set(shown_questions(nb))
     expected = set(POINTS.get(path.name[:2], shown))
     yield from (f"question {q} is missing" for q in sorted(expected - shown))
     yield from (f"question {q} is not of this notebook" for q in sorted(shown - expected))
-    for q in sorted(expected & shown):
+
+
+def shown_questions(nb):
+    texts = [cell.source for cell in nb.cells if cell.cell_type == "markdown"]
+    return sorted({f"{m[1]}.{m[2]}" for text in texts for m in HEADING.finditer(text)})
+
+
+def question_rule(nb, path):
+    """Do / Predict / Check / Answer, for every question of a notebook in its first form."""
+    by_id = {cell.id: cell for cell in nb.cells}
+    text = {cell.id: cell.source for cell in nb.cells if cell.cell_type == "markdown"}
+    for q in shown_questions(nb):
         own = "".join(s for i, s in text.items() if re.match(rf"{slug(q)}(-|$)", i))
         for part in ("**Do.**", "**Predict first.**"):
             if part not in own:
@@ -204,15 +198,30 @@ def literals(node, values):
     return [text for child in ast.iter_child_nodes(node) for text in literals(child, values)]
 
 
-RULES = [
-    format_rule,
-    id_rule,
-    parameter_rule,
-    output_rule,
-    length_rule,
-    alt_rule,
-    question_rule,
-    grading_rule,
-    keep_rule,
-    prose_rule,
+# Of every notebook; of those in IN_FORM; of the others.
+EACH = [format_rule, id_rule, parameter_rule, alt_rule, number_rule]
+FIRST = [output_rule, length_rule, question_rule, grading_rule, keep_rule, prose_rule]
+FORM = [
+    notebook_measures.limits_rule,
+    notebook_measures.cell_rule,
+    notebook_form.opening_rule,
+    notebook_form.order_rule,
+    notebook_form.idea_rule,
+    notebook_form.between_rule,
+    notebook_form.text_rule,
+    notebook_form.executed_rule,
+    notebook_tasks.task_rule,
+    notebook_tasks.task_check_rule,
+    notebook_tasks.check_rule,
+    notebook_tasks.answer_rule,
+    notebook_tasks.metadata_rule,
+    notebook_tasks.record_rule,
+    notebook_terms.term_rule,
+    notebook_terms.bold_rule,
+    notebook_terms.where_rule,
 ]
+
+
+def rules_of(path, in_form=IN_FORM):
+    """The rules that a notebook file keeps, by the two digits of its name."""
+    return EACH + (FORM if path.name[:2] in in_form else FIRST)

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4.rwbase import rejoin_lines
-from notebook_rules import POINTS, RULES
+from notebook_rules import EACH, FIRST, POINTS, rules_of
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -17,8 +17,14 @@ def test_the_notebooks_are_there():
     assert [path.name[:2] for path in NOTEBOOKS] == sorted(POINTS)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        pytest.param(path, rule, id=f"{path.stem}-{rule.__name__}")
+        for path in NOTEBOOKS
+        for rule in rules_of(path)
+    ],
+)
 def test_notebook_keeps(rule, path):
     # nbformat.read would mend doubled ids without a word; on disk a source is a list of lines.
     nb = rejoin_lines(nbformat.from_dict(json.loads(path.read_text())))
@@ -34,7 +40,7 @@ def graded(cell, points=None):
 
 
 def sample():
-    """A notebook of one question that keeps every rule."""
+    """A notebook of one question that keeps every rule of the first form."""
     sources = {
         "title": "# A sample\n\n![a face](face.png)",
         "parameters": 'profile: str = "quick"  # or full\nseed: int = 0  # of draws\n'
@@ -60,7 +66,7 @@ def sample():
 
 def faults(nb, tmp_path, name="99_sample.ipynb"):
     (tmp_path / name).write_text(json.dumps(nb))
-    return [fault for rule in RULES for fault in rule(nb, tmp_path / name)]
+    return [fault for rule in EACH + FIRST for fault in rule(nb, tmp_path / name)]
 
 
 def test_sample_keeps_every_rule(tmp_path):
