@@ -7,6 +7,7 @@ hinders it is said in one line, so that its author finds out in the notebook and
 import contextlib
 import hashlib
 import inspect
+import io
 import logging
 import traceback
 from typing import NamedTuple
@@ -31,12 +32,16 @@ class Exportable(NamedTuple):
 def exportable(pictures, ranges, view=None):
     """Whether explore(pictures, view=view, **ranges) can be exported: an Exportable."""
     about = of_ranges.described(pictures, ranges, view)
+    elsewhere = _inputs(about, of_ranges.others(about))
+    size = 0
     try:
+        with torch.no_grad():
+            wanted = pictures(**elsewhere)
         program = recorded(pictures, _inputs(about, of_ranges.starts(about)))
+        size = stored_size(program)
+        reason = _refused_in(program) or _too_large(size) or _differs(program, elsewhere, wanted)
     except Exception as error:  # torch raises many kinds, each with pages of text
-        return Exportable(_in_one_line(pictures, error), 0)
-    size = stored_size(program)
-    reason = _operation_refused(program) or _too_large(size) or _differs(program, pictures, about)
+        return Exportable(_in_one_line(pictures, error), size)
     return Exportable(reason and f"{pictures.__name__}: {reason}", size)
 
 
@@ -77,7 +82,7 @@ def _inputs(about, values):
     return {name: of_ranges.tensor(about[name], value) for name, value in values.items()}
 
 
-def _operation_refused(program):
+def _refused_in(program):
     """What is wrong with the first operation that a page could not repeat, or None."""
     for node in program.graph.nodes:
         if node.op == "call_function" and isinstance(node.target, torch._ops.OpOverload):
@@ -116,15 +121,13 @@ def _too_large(size):
     )
 
 
-def _differs(program, pictures, about):
+def _differs(program, elsewhere, wanted):
     """The recording must follow every slider: it is compared with the function elsewhere."""
-    values = of_ranges.others(about)
     with torch.no_grad():
-        wanted = pictures(**_inputs(about, values))
-        made = program.module()(*_inputs(about, values).values())
+        made = program.module()(*elsewhere.values())
     if made.shape == wanted.shape and (made - wanted).abs().max() <= ROUNDING:
         return None
-    return "the exported function gives other pictures; use nothing but its arguments and tensors"
+    return "what was recorded gives other pictures; use its arguments and fixed tensors only"
 
 
 def _in_one_line(pictures, error):
@@ -145,10 +148,11 @@ def _in_one_line(pictures, error):
 
 @contextlib.contextmanager
 def _silent():
-    """torch logs each refusal with the program so far; the one line that is returned is enough."""
+    """torch logs and prints each refusal with the program so far; one line of ours is enough."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
     finally:
         logging.disable(before)
