@@ -1,11 +1,12 @@
 """The panel of an explorer: controls, the picture that follows them, a view beside it."""
 
 import contextlib
+import io
 
 import ipywidgets as widgets
 import torch
 from matplotlib.figure import Figure
-from torchvision.io import encode_png
+from PIL import Image
 
 from course_lib.course import explorer_checks, figures, views
 from course_lib.course import ranges as of_ranges
@@ -23,14 +24,14 @@ class Panel(widgets.VBox):
         self.function, self.about, self.name, self.grid = function, about, name, grid or {}
         sliders = {key: control(key, one) for key, one in about.items() if one["kind"] != "area"}
         self.controls, self.area, self.plane, self.moving = sliders, None, None, False
-        self.image = widgets.Image(format="png", layout={"max_width": "100%"})
+        self.image = views.Picture()
         super().__init__([*sliders.values(), self.image])
         self.stage = self  # what holds the picture as its last child
 
     def start(self, alt):
         """Draw once, plainly, so that an error reaches the cell; then follow the controls."""
         self.start_picture = self.image.value = self.drawn()
-        self.image.tooltip = alt or None
+        self.alt = self.image.alt = alt
         for control in self.controls.values():
             control.observe(self.redraw, "value")
         if self.area:
@@ -49,6 +50,10 @@ class Panel(widgets.VBox):
                 value = control.index if one["kind"] == "choice" else control.value
                 found[key] = of_ranges.tensor(one, value, DEVICE)
         return found
+
+    def setting(self):
+        """What the controls stand at, in words."""
+        return ", ".join(f"{c.description} {_short(c.value)}" for c in self.controls.values())
 
     def mask(self):
         drawn = torch.frombuffer(bytearray(self.area.mask), dtype=torch.uint8)
@@ -70,6 +75,7 @@ class Panel(widgets.VBox):
             return
         try:
             self.image.value, shown = self.drawn(), self.image
+            self.image.alt = f"{self.alt} Now {self.setting()}."
         except Exception as error:  # else it would go to a log, and the old picture stay
             shown = widgets.Label(f"{type(error).__name__}: {error}", layout={"margin": "1em"})
         if self.stage.children[-1] is not shown:
@@ -123,7 +129,7 @@ class Panel(widgets.VBox):
         data = super()._repr_mimebundle_(**kwargs)
         if self.name is None:
             return data
-        picture = {"alt": self.image.tooltip, "name": self.name}
+        picture = {"alt": self.alt, "name": self.name}
         marks = {WIDGET: {"explorer": self.name}, "image/png": picture}
         kept = {"image/png": self.start_picture, "text/plain": picture["alt"]}
         return data | kept, marks
@@ -143,7 +149,13 @@ def control(name, about):
     return slider(about["start"], min=low, max=high, step=step, **wide)
 
 
+def _short(value):
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
 def _pixels(picture):
     """One picture (C, H, W) in [0, 1] as PNG, a pixel a pixel."""
-    levels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte()
-    return encode_png(levels).numpy().tobytes()
+    levels = (picture.detach().cpu().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(levels.squeeze()).save(file, "PNG")
+    return file.getvalue()

@@ -1,7 +1,8 @@
-"""Controls that ipywidgets lack: a list that keeps the arrow keys, a plane, an area to draw in.
+"""What ipywidgets lack: a list that keeps the arrow keys, a plane, an area to draw in, a picture
+with an alternative text.
 
-Each is a few lines of JavaScript beside this file, by anywidget. All take the keyboard, and keep
-it: a key that bubbled up would be JupyterLab's, which selects another cell with the arrows.
+Each is a few lines of JavaScript beside this file, by anywidget. Controls take the keyboard, and
+keep it: a key that bubbled up would be JupyterLab's, which selects another cell with the arrows.
 """
 
 from pathlib import Path
@@ -15,9 +16,17 @@ MOST_POINTS = 2000  # that a plane draws: more hide each other, and all are kept
 
 
 class View(anywidget.AnyWidget):
-    """What the three share: their style, and that JavaScript is read from the file once."""
+    """What all share: their style. The JavaScript is read once, when this file is."""
 
     _css = (HERE / "views.css").read_text(encoding="utf-8")
+
+
+class Picture(View):
+    """A PNG, and what it shows in words."""
+
+    _esm = (HERE / "picture.js").read_text(encoding="utf-8")
+    value = traitlets.Bytes().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
 
 
 class Choice(View):
