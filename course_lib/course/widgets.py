@@ -1,42 +1,61 @@
-"""Explorers: sliders over a pure function from values to a figure."""
+"""Explorers: controls over a pure function from values to pictures.
 
-import inspect
+def moved(face, first):                       # tensors of shape (1,)
+    z = mu[face] + first * axes[0]
+    return net.decode(z)                      # pictures (N, C, H, W) in [0, 1]
+
+explore(moved, name="q2-7-latents", alt="A face, moved.", face=(0, 23), first=(-4.0, 4.0))
+"""
+
 import types
 
-import ipywidgets as widgets
 from IPython.display import display
 
-from course_lib.course import figures
+from course_lib.atomic import write_bytes, write_json
+from course_lib.course import explorer_checks, results
+from course_lib.course import ranges as of_ranges
+from course_lib.course.panel import Panel
+from course_lib.paths import results_folder
 
 
-def explore(draw, **ranges):
-    """Sliders over a pure draw(**values) -> Figure; draw() is called once, plainly.
+def explore(
+    pictures,
+    name=None,
+    alt="",
+    grid=None,
+    view=None,
+    x=None,
+    y=None,
+    points=None,
+    groups=None,
+    **ranges,
+):
+    """Controls over pictures(**values), a function of tensors; returns the panel, shown.
 
-    ranges: name = (low, high) for a slider of floats or ints, or a list of choices. The first value
-    is draw's own default. What draw reads by name is bound now: a name that a later cell uses again
-    does not change the panel. An error in draw is shown in the picture's place, and goes with the
-    next move that works. Returns the panel, whose children[:-1] are the controls.
+    pictures: takes tensors, for each range of floats (1,) float32, for ints and choices (the index)
+    (1,) int64, and returns pictures (N, C, H, W) in [0, 1]. ranges: name = (low, high) or a list of
+    choices. name: its question and a word, "q2-7-latents". alt: what the first picture shows, for
+    those who cannot see it. grid: how pictures are laid out, for figures.image_grid.
+
+    view="plane": x and y name two ranges of floats, which become a plane to drag in, too; points
+    (N, 2) are its dots, groups (N,) their colours. view="area": the reader draws the mask on the
+    first of the pictures; mask=(height, width), and it arrives as (1, 1, H, W), 1 where drawn.
+
+    Without a name: draw(**values) takes plain values and returns a Figure, which is shown as it is.
+
+    What `pictures` reads by name is bound now: a name that a later cell uses again does not change
+    the panel. An error is shown in the picture's place and goes with the next move that works.
     """
-    for name, limits in ranges.items():
-        if not isinstance(limits, list) and not limits[0] < limits[1]:
-            raise ValueError(f"explore: {name} goes from {limits[0]} to {limits[1]}")
-    start = {name: p.default for name, p in inspect.signature(draw).parameters.items()}
-    controls = {name: _control(name, limits, start[name]) for name, limits in ranges.items()}
-    draw = bound(draw)
-    picture = widgets.Image(value=figures.png(draw()), format="png")
-    panel = widgets.VBox([*controls.values(), picture])
-
-    def redraw(_):
-        try:
-            picture.value = figures.png(draw(**{name: c.value for name, c in controls.items()}))
-            shown = picture
-        except Exception as error:  # else it would go to a log, and the old picture stay
-            shown = widgets.Label(f"{type(error).__name__}: {error}", layout={"margin": "1em"})
-        if panel.children[-1] is not shown:
-            panel.children = (*controls.values(), shown)
-
-    for control in controls.values():
-        control.observe(redraw, "value")
+    about = of_ranges.described(pictures, ranges, view, by_index=name is not None)
+    explorer_checks.call(pictures, name, alt, view, about, x, y)
+    panel = Panel(bound(pictures), about, name, grid)
+    if view == "plane":
+        panel.add_plane(x, y, points, groups)
+    if view == "area":
+        panel.add_area(alt)
+    panel.start(alt)
+    if name is not None:
+        _keep(panel, alt, grid, view, [x, y] if view == "plane" else None)
     display(panel)
     return panel
 
@@ -57,12 +76,20 @@ def bound(function):
     return rebuilt(function)
 
 
-def _control(name, limits, value):
-    """A described control that takes the keyboard: arrows move it, its number can be typed."""
-    label = {"description": name.replace("_", " "), "style": {"description_width": "initial"}}
-    if isinstance(limits, list):  # a Dropdown would leave the arrow keys to JupyterLab
-        return widgets.SelectionSlider(options=limits, value=value, **label)
-    low, high = limits
-    if isinstance(low, int) and isinstance(high, int):
-        return widgets.IntSlider(value, low, high, **label)
-    return widgets.FloatSlider(value, min=low, max=high, step=(high - low) / 40, **label)
+def _keep(panel, alt, grid, view, axes):
+    """The first picture and what the controls are, for the report."""
+    folder = results_folder() / "explorers"
+    name = panel.name
+    write_bytes(folder / f"{name}.png", panel.start_picture)
+    kept = {
+        "kind": "explorer",
+        "name": name,
+        "question": results.question_of(name),
+        "alt": alt,
+        "picture": f"explorers/{name}.png",
+        "ranges": panel.about,
+        "grid": grid,
+        "view": view,
+        "axes": axes,
+    }
+    write_json(folder / f"{name}.json", kept)

@@ -1,0 +1,127 @@
+// A picture on which a mask is drawn: drag a rectangle, or paint with a brush. For the keyboard there
+// are four sliders, the rectangle's edges, and the buttons.
+const EDGES = ["top", "bottom", "left", "right"];
+let made = 0;
+
+function element(tag, properties, ...children) {
+  const one = Object.assign(document.createElement(tag), properties);
+  one.append(...children);
+  return one;
+}
+
+function render({ model, el }) {
+  const high = model.get("height"), wide = model.get("width"), id = `explorer-area-${Date.now()}-${++made}`;
+  const sides = [high, high, wide, wide];
+  let mask = bytes(model.get("mask")), edges = [...model.get("edges")], from = null;
+
+  const canvas = element("canvas", { width: wide, height: high });
+  canvas.setAttribute("role", "img");
+  const said = element("output", {});
+  const shown = new Image(); // the picture below the mask
+  const tools = element("fieldset", { className: "tools" }, element("legend", {}, "Draw with"));
+  for (const name of ["rectangle", "brush"]) {
+    const radio = element("input", { type: "radio", name: id, value: name, checked: name === "rectangle" });
+    tools.append(element("label", {}, radio, ` ${name}`));
+  }
+  const sliders = EDGES.map((name, i) => {
+    const input = element("input", { type: "range", min: 0, max: sides[i], step: 1, value: edges[i] });
+    input.addEventListener("input", () => { pull(i, +input.value); rectangle(); });
+    return input;
+  });
+  const rows = EDGES.map((name, i) => element("label", {}, `${name} edge `, sliders[i]));
+  const button = (text, fill) => {
+    const one = element("button", { type: "button" }, text);
+    one.addEventListener("click", () => {
+      mask.fill(fill);
+      edges = fill ? [0, high, 0, wide] : [0, 0, 0, 0];
+      send();
+    });
+    return one;
+  };
+
+  function pull(i, value) { // an edge that is moved past the other one takes it along
+    edges[i] = value;
+    const other = i ^ 1, low = i & ~1;
+    if (edges[low] > edges[low + 1]) edges[other] = value;
+  }
+  function rectangle() {
+    const [top, bottom, left, right] = edges;
+    mask.fill(0);
+    for (let row = top; row < bottom; row++) mask.fill(1, row * wide + left, row * wide + right);
+    send();
+  }
+  function paint([row, column]) {
+    const radius = Math.max(high, wide) / 18;
+    for (let r = 0; r < high; r++) for (let c = 0; c < wide; c++) {
+      if (Math.hypot(r + 0.5 - row, c + 0.5 - column) <= radius) mask[r * wide + c] = 1;
+    }
+    send();
+  }
+  function send() {
+    model.set("mask", new DataView(mask.slice().buffer));
+    model.save_changes();
+  }
+  const place = (event) => { // row and column below the pointer, in pixels of the picture
+    const box = canvas.getBoundingClientRect(), part = (v, size) => Math.min(size, Math.max(0, v));
+    return [part((event.clientY - box.top) / box.height * high, high),
+      part((event.clientX - box.left) / box.width * wide, wide)];
+  };
+  const draw = (event) => {
+    const to = place(event);
+    if (tools.querySelector(":checked").value === "brush") return paint(to);
+    edges = [0, 1].flatMap((k) =>
+      [Math.floor(Math.min(from[k], to[k])), Math.ceil(Math.max(from[k], to[k]))]);
+    rectangle();
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    from = place(event);
+    draw(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (canvas.hasPointerCapture(event.pointerId)) draw(event);
+  });
+
+  let timer;
+  const show = () => {
+    mask = bytes(model.get("mask"));
+    const context = canvas.getContext("2d"), over = context.createImageData(wide, high);
+    for (let i = 0; i < mask.length; i++) if (mask[i]) over.data.set([214, 39, 40, 150], 4 * i);
+    const layer = element("canvas", { width: wide, height: high });
+    layer.getContext("2d").putImageData(over, 0, 0);
+    if (shown.naturalWidth) context.drawImage(shown, 0, 0, wide, high);
+    context.drawImage(layer, 0, 0);
+    sliders.forEach((input, i) => { input.value = edges[i]; });
+    clearTimeout(timer); // said when the reader has stopped, not at every step
+    timer = setTimeout(() => {
+      const text = `${mask.reduce((sum, v) => sum + v, 0)} of ${mask.length} pixels are drawn`;
+      said.textContent = text;
+      canvas.setAttribute("aria-label", `${model.get("alt")} ${text}`.trim());
+    }, said.textContent ? 400 : 0);
+  };
+  const load = () => {
+    const old = shown.src;
+    shown.src = URL.createObjectURL(new Blob([model.get("picture")], { type: "image/png" }));
+    if (old) URL.revokeObjectURL(old);
+  };
+  shown.addEventListener("load", show);
+  el.addEventListener("keydown", (event) => event.stopPropagation()); // else JupyterLab's own
+  model.on("change:mask", show);
+  model.on("change:picture", load);
+  load();
+  show();
+  el.classList.add("explorer-area");
+  el.append(canvas, tools,
+    element("div", { className: "tools" }, button("Clear", 0), button("Whole", 1)),
+    element("fieldset", { className: "edges" }, element("legend", {}, "Edges of the rectangle"), ...rows), said);
+  return () => {
+    model.off("change:mask", show);
+    model.off("change:picture", load);
+    clearTimeout(timer);
+    URL.revokeObjectURL(shown.src);
+  };
+}
+
+const bytes = (view) => new Uint8Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+
+export default { render };
