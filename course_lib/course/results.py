@@ -43,12 +43,13 @@ class Record:
     def __init__(self, data, run=None, unit="none", facts=None):
         self.protocol = protocol(data, run, unit, **(facts or {}))
 
-    def figure(self, name, figure, caption, alt, unit=None):
+    def figure(self, name, figure, caption, alt="", unit=None):
         """Show a Figure and keep it. caption: what to see in it. alt: what it shows, for those who
-        cannot see it."""
+        cannot see it; left out where the caption says just that."""
         question_of(name)  # before anything is shown or written
-        if not alt.strip():
-            raise ValueError(f"figure '{name}': alt is empty; say in a sentence what it shows")
+        alt = alt.strip() or caption.strip()
+        if not alt:
+            raise ValueError(f"figure '{name}': no caption; say in a sentence what it shows")
         show_figure(name, figure, alt)
         self._keep(name, caption, unit, figure=f"figures/{name}.png", alt=alt)
 

@@ -149,10 +149,15 @@ def test_a_value_as_people_read_it(value, text):
     assert results.in_short(value) == text
 
 
+def test_a_caption_that_says_what_the_figure_shows_is_its_alt_too(shown):
+    record().figure("q2-3-pairs", squares(), "Four grey squares.")
+    assert shown[0][1]["image/png"]["alt"] == "Four grey squares."
+
+
 @pytest.mark.parametrize("alt", ["", "  "])
 def test_a_figure_without_alt_is_refused_before_anything_is_written_or_shown(shown, alt):
-    with pytest.raises(ValueError, match="figure 'q2-3-pairs': alt is empty"):
-        record().figure("q2-3-pairs", squares(), "Squares.", alt=alt)
+    with pytest.raises(ValueError, match="figure 'q2-3-pairs': no caption"):
+        record().figure("q2-3-pairs", squares(), " ", alt=alt)
     assert shown == [] and nothing_kept()
 
 
