@@ -89,6 +89,12 @@ class Record:
         write_json(results_folder() / f"{name}.json", kept)
 
 
+def show(figure, alt):
+    """Show a Figure that is no result (a toy, a drawing), with what it shows in words."""
+    bundle = {"image/png": figures.png(figure), "text/plain": alt}
+    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+
+
 def answer(question, text, profile="quick", **numbers):
     """Show the answer to a question beside the source's claim, and hand it to the report.
 
