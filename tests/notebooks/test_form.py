@@ -255,6 +255,7 @@ SPOILED = {
         (add("about", " Its nats\na code."), "about is the first with 'rate'"),
         (add("about", "\n\nSo **nats**."), "about has 'nat' in bold and does not say"),
         (edit("q1-3-answer", "numbers on", "rates on"), "q1-3-answer is the first with 'rate'"),
+        (edit("q1-3-answer", "numbers on", "**rates** on"), "q1-3-answer is the first with"),
     ],
     "bold_rule": [(add("about", " A **bit** is half of it."), "'bit' is bold, and docs/glossary")],
     "where_rule": [
