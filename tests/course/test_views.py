@@ -33,7 +33,7 @@ def plane(**more):
 
 def test_a_move_in_the_plane_moves_both_sliders_and_draws_once():
     panel, seen = plane()
-    panel.plane.at = [1.5, -2.0]
+    panel.plane.set_state({"at": [1.5, -2]})  # as the browser's message does
     assert [slider.value for slider in panel.controls.values()] == [1.5, -2.0]
     assert seen == [(0.0, 0.0), (1.5, -2.0)]
 
@@ -110,7 +110,7 @@ def test_what_is_drawn_arrives_row_by_row_and_is_one_redraw():
     panel, seen = area()
     drawn = bytearray(24)
     drawn[6 + 2] = 1  # the second row, the third column
-    panel.area.mask = bytes(drawn)
+    panel.area.set_state({"mask": memoryview(drawn)})  # as the browser's message does
     assert len(seen) == 2 and seen[1].sum() == 1 and seen[1][0, 0, 1, 2] == 1
 
 

@@ -80,7 +80,7 @@ class Area(View):
     height = traitlets.Int().tag(sync=True)
     width = traitlets.Int().tag(sync=True)
     edges = traitlets.List(traitlets.Int()).tag(sync=True)
-    mask = traitlets.Bytes().tag(sync=True)
+    mask = traitlets.CBytes().tag(sync=True)  # a browser sends it as a memoryview
     picture = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
 
