@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp results test form address lab board bench lint lock clean
+.PHONY: help install report full train restamp results front test form address lab board bench lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -81,6 +81,9 @@ test: $(READY) ## the tests, then every notebook by nbval
 
 results: $(READY) ## reports/full/RESULTS.md and the README's table, after an edit of reports/claims.toml
 	$(PY) reports/tables.py
+
+front: $(READY) ## the pictures of the front page, from shipped models and kept figures: docs/pictures
+	$(PY) reports/front.py
 
 form: $(READY) ## what a reader meets: lines, plumbing, words, answers of each notebook (ONLY="01 02" names faults)
 	$(PY) tests/notebook_table.py $(ONLY)
