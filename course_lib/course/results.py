@@ -20,6 +20,7 @@ from IPython.display import HTML, Markdown, display
 
 from course_lib.atomic import write_bytes, write_json
 from course_lib.course import claims, figures
+from course_lib.course.compact import compact
 from course_lib.course.inspection import DEVICE
 from course_lib.paths import cache_root, results_folder
 from course_lib.training.distributed import device_name
@@ -199,7 +200,7 @@ def folded(protocol):
 
 def show_figure(name, figure, alt):
     """Show a Figure with its alt text, and save it for the report."""
-    picture = figures.png(figure)
+    picture = compact(figures.png(figure))
     write_bytes(results_folder() / "figures" / f"{name}.png", picture)
     meta = {"image/png": {"alt": alt, "name": name}}
     display({"image/png": picture, "text/plain": alt}, raw=True, metadata=meta)

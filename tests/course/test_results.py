@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from course_lib.course import figures, first_results, inspection, results, widgets
+from course_lib.course.compact import compact
 from course_lib.course.inspection import count_parameters, has_bf16, layer_table, show_source
 from course_lib.course.protocol import PROTOCOL
 from course_lib.course.widgets import explore
@@ -88,7 +89,7 @@ def test_the_shown_figure_is_the_kept_one_with_its_alt(shown):
     first_results.keep("q1-1-squares", picture(), alt="Four grey squares.", protocol=FULL)
     bundle, metadata = shown[0]
     kept = (results.results_folder() / "figures" / "q1-1-squares.png").read_bytes()
-    assert bundle["image/png"] == kept == figures.png(picture())
+    assert bundle["image/png"] == kept == compact(figures.png(picture()))
     assert metadata == {"image/png": {"alt": "Four grey squares.", "name": "q1-1-squares"}}
 
 
