@@ -36,7 +36,8 @@ PARTS = {
 def main():
     for number, (name, left, upper, width) in PARTS.items():
         path = ROOT / "reports" / name
-        if not path.exists() and number in ("01","02"): continue
+        if not path.exists() and number in ("01", "02"):
+            continue
         if not path.exists():
             print(f"front: {path} is missing; make its report first", file=sys.stderr)
             return 1
@@ -63,7 +64,9 @@ def shipped(recipe, net, fits):
         record, states = records.read((path, path.with_suffix(".safetensors")))
         if fits(record):
             state = states.get("average", states.get("model")).items()
-            net.load_state_dict({k.removeprefix("module."): v for k, v in state if k != "n_averaged"})
+            net.load_state_dict(
+                {k.removeprefix("module."): v for k, v in state if k != "n_averaged"}
+            )
             return net.eval()
     raise FileNotFoundError(f"weights/ holds no run of {recipe} that the front page can show")
 

@@ -59,7 +59,8 @@ def strips(table, x, y, hue, xlabel, ylabel):
         estimator="mean", errorbar=None, marker="_", markersize=22, linestyle="none", legend=False
     )
     sns.pointplot(**(how | {"dodge": 0.4 if table[hue].nunique() > 1 else False}), **means)
-    axis.legend(title="", fontsize=8)
+    if table[hue].nunique() > 1 and hue != x:
+        axis.legend(title="", fontsize=8)
     return _labelled(figure, axis, xlabel, ylabel)
 
 
@@ -107,8 +108,8 @@ def _labelled(figure, axis, xlabel, ylabel):
 def density_maps(panels, extent, xlabel, ylabel):
     """Densities as heat maps side by side, a panel each: {title: (density, curve, bars)}.
 
-    density: (rows, columns) over extent = (left, right, bottom, top), first row at the bottom. curve:
-    (x, y) of a line. bars: (x, y, half) of marks that reach half to the left and to the right.
+    density: (rows, columns) over extent = (left, right, bottom, top), first row at the bottom.
+    curve: (x, y) of a line. bars: (x, y, half) of marks that reach half to the left and right.
     """
     figure = Figure(figsize=(3.1 * len(panels), 3.1), layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]

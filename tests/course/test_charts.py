@@ -1,0 +1,63 @@
+"""Charts by seaborn: what is drawn is what the table says."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from course_lib.course import charts, figures
+
+
+def table():
+    values = np.concatenate([np.linspace(0, 1, 20), np.linspace(2, 3, 20)])
+    return pd.DataFrame(
+        {"family": ["a"] * 20 + ["b"] * 20, "score": values, "net": ["x", "y"] * 20}
+    )
+
+
+def drawn(figure):
+    """The one axis, after the figure was really drawn."""
+    assert Image.open(io.BytesIO(figures.png(figure))).size[0] > 100
+    return figure.axes[0]
+
+
+def test_violins_lie_where_the_values_lie_and_reach_no_further():
+    axis = drawn(charts.violins(table(), "family", "score", "family", "score on [0, 3]"))
+    low, high = axis.dataLim.intervaly
+    assert low == pytest.approx(0, abs=0.05) and high == pytest.approx(3, abs=0.05)
+    assert [t.get_text() for t in axis.get_xticklabels()] == ["a", "b"]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("family", "score on [0, 3]")
+
+
+def test_a_density_has_area_one_and_its_hill_over_the_values():
+    axis = drawn(
+        charts.densities({"near 5": np.random.default_rng(0).normal(5, 1, 500)}, "z", filled=False)
+    )
+    x, y = axis.lines[0].get_data()
+    assert np.trapezoid(y, x) == pytest.approx(1, abs=0.02) and abs(x[y.argmax()] - 5) < 0.4
+    assert axis.get_xlabel() == "z" and axis.get_legend().texts[0].get_text() == "near 5"
+
+
+@pytest.mark.parametrize("hue", ["net", "family"])
+def test_strips_show_every_row_and_each_groups_mean(hue):
+    axis = drawn(charts.strips(table(), "family", "score", hue, "family", "score"))
+    dots = sum(len(c.get_offsets()) for c in axis.collections)
+    assert dots == 40
+    means = {round(float(v), 3) for line in axis.lines for v in np.atleast_1d(line.get_ydata())}
+    expected = table().groupby(["family", hue] if hue != "family" else "family").score.mean()
+    assert {round(v, 3) for v in expected} <= means
+
+
+def test_heat_writes_its_numbers_in():
+    axis = drawn(charts.heat([[0.1, 0.25]], ["row"], ["one", "two"], "share"))
+    assert [t.get_text() for t in axis.texts] == ["0.10", "0.25"]
+
+
+def test_a_tradeoff_is_joined_in_the_order_of_x_and_named():
+    points = pd.DataFrame({"kl": [3.0, 1.0, 2.0], "mse": [0.1, 0.3, 0.2], "sigma": ["a", "b", "c"]})
+    axis = drawn(charts.tradeoff(points, "kl", "mse", "sigma", "rate", "distortion"))
+    assert axis.lines[0].get_xdata().tolist() == [1.0, 2.0, 3.0]
+    assert axis.lines[0].get_ydata().tolist() == [0.3, 0.2, 0.1]
+    assert [t.get_text() for t in axis.texts] == ["b", "c", "a"]
