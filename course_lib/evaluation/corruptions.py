@@ -33,15 +33,16 @@ def pulled(x, share):
     return torch.lerp(x, x.mean(0, keepdim=True).expand_as(x), share)
 
 
-def repeated(x, people):
-    """As many pictures, but of the first `people` alone, again and again."""
-    return x[torch.arange(len(x)) % people]
+def repeated(x, share):
+    """As many pictures, but of the first `share` of them alone, again and again."""
+    return x[torch.arange(len(x)) % max(1, round(share * len(x)))]
 
 
-# family -> (how its strength is named, function, strengths from the weakest to the strongest)
+# kind -> (function, how its strength is named, strengths from the weakest to the strongest)
 GRADES = {
-    "blur": ("sigma {:g} px", blurred, (0.5, 1, 2, 4)),
-    "noise": ("sigma {:g}", noisy, (0.05, 0.1, 0.2, 0.4)),
-    "shuffled": ("squares of {} px", shuffled, (32, 16, 8)),
-    "mean picture": ("share {:g}", pulled, (0.25, 0.5, 0.75, 1)),
+    "blur": (blurred, "sigma {:g} pixels", (0.5, 1, 2, 4)),
+    "noise": (noisy, "sigma {:g}", (0.05, 0.1, 0.2, 0.4)),
+    "shuffled": (shuffled, "squares of {} pixels", (32, 16, 8)),
+    "mean picture": (pulled, "{:.0%} of it", (0.25, 0.5, 0.75, 1)),
+    "fewer people": (repeated, "{:.0%} of them", (0.5, 0.1, 0.02)),
 }

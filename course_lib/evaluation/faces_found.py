@@ -24,7 +24,7 @@ def _detector():
     return detector
 
 
-def faces_found(x, margin=24, step=1.1, neighbours=3):
+def faces_found(x, margin=48, step=1.1, neighbours=3):
     """True where a face is found: pictures (N, C, H, W), in [0, 1] or uint8, C 1 or 3 -> bool (N,).
 
     margin: pixels of the 192 by which the outermost ones are repeated on each side, so that a face

@@ -2,7 +2,10 @@
 
 import numpy as np
 from scipy.stats import rankdata
+from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score, roc_curve
+
+N_GROUPS = 20  # of rows, each of which the jackknife leaves out once
 
 
 def interval(statistic, *arrays, n_resamples=1000, seed=0, confidence=0.95):
@@ -11,6 +14,25 @@ def interval(statistic, *arrays, n_resamples=1000, seed=0, confidence=0.95):
     n = len(arrays[0])
     values = [statistic(*(a[i] for a in arrays)) for i in rng.integers(0, n, (n_resamples, n))]
     return tuple(np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist())
+
+
+def jackknife(statistic, *arrays):
+    """(value, low, high) of statistic(*arrays): its 95 % interval from leaving out one of 20 groups
+    of rows after the other, in all arrays together (Efron & Stein 1981). Of a statistic of several
+    numbers each of the three is an array.
+
+    For distances and neighbours, where a bootstrap's copies of rows would count as near ones.
+    """
+    group = np.arange(len(arrays[0])) % N_GROUPS
+    value = np.asarray(statistic(*arrays), float)[()]
+    half = half_width([statistic(*(a[group != g] for a in arrays)) for g in range(N_GROUPS)])
+    return value, value - half, value + half
+
+
+def half_width(without):
+    """Half the 95 % interval, from the values without one group each (Student's t)."""
+    error = np.sqrt((len(without) - 1) * np.var(without, axis=0))
+    return student.ppf(0.975, len(without) - 1) * error
 
 
 def auc(anomalous, score, n_resamples=1000, seed=0):
