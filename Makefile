@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp results front test form address lab board bench lint lock clean
+.PHONY: help install report full train restamp notebooks results front test form address lab board bench lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -78,6 +78,10 @@ test: $(READY) ## the tests, then every notebook by nbval
 	$(PYTEST) tests $(PYTEST_ARGS)
 	$(PY) reports/check.py
 	IPYTHONDIR="$$PWD/.venv/ipython" $(PYTEST) --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
+
+notebooks: $(READY) ## the notebooks in the new form as they are committed: with the outputs of their quick run
+	+@names=$$($(PY) reports/committed.py names); \
+	test -z "$$names" || $(MAKE) --silent report ONLY="$$names" && $(PY) reports/committed.py
 
 results: $(READY) ## reports/full/RESULTS.md and the README's table, after an edit of reports/claims.toml
 	$(PY) reports/tables.py

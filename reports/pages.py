@@ -26,7 +26,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_NOTE = (
     '<p class="widget-note">Explorer: open the notebook (<code>make lab</code>) to move the '
-    "sliders. The figure kept beside it shows its starting point.</p>"
+    "controls. The figure shows its starting point.</p>"
 )
 SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
 PARAMETERS = {"injected-parameters": "Parameters of this run", "parameters": "Parameters"}
@@ -101,8 +101,11 @@ def take_figures(nb, name):
                 if figures.get(file, content) != content:
                     raise PageError(f"cell {cell.id}: a second, different picture named {file}")
                 figures[file] = content
-                # A picture shown twice, as text and as figure, is one figure: keep only the image.
-                output.data = nbformat.from_dict({"text/html": picture(file, content, about)})
+                # A picture shown twice, as text and as figure, is one figure: keep only the image,
+                # and of an explorer that it is one.
+                data = {k: v for k, v in output.data.items() if k == WIDGET}
+                data["text/html"] = picture(file, content, about)
+                output.data = nbformat.from_dict(data)
     return figures
 
 
@@ -128,6 +131,9 @@ def drop_unshowable(nb):
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if WIDGET in data:
+                if "text/html" in data:  # its first picture
+                    html = nbformat.from_dict({"text/html": data["text/html"]})
+                    shown.append(nbformat.v4.new_output("display_data", html))
                 if not noted and not is_progress(data[WIDGET].get("model_id"), state):
                     html = nbformat.from_dict({"text/html": WIDGET_NOTE})
                     shown.append(nbformat.v4.new_output("display_data", html))

@@ -94,6 +94,7 @@ def publish_run(root, profile, name, work):
     pictures = shown | {path.name: path.read_bytes() for path in index.figures(work / "results")}
     title, questions = pages.outline(nb, name)
     about = {"title": title, "questions": questions, "figures": sorted(pictures), **parameters}
+    about["opened"] = store.opened(work / "results")
     about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds}
     part = {"about": about, "results": results, "answers": answers}
     executed = out / "notebooks" / f"{name}.ipynb"

@@ -112,6 +112,12 @@ def load_results(folder, notebook):
     return results, sorted(answers, key=lambda answer: question_key(answer["question"]))
 
 
+def opened(folder):
+    """{run: sha256 of its weights} of the runs that a notebook opened, or trained."""
+    paths = sorted((folder / "opened").glob("*"))
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}
+
+
 def check_item(item, file, chapter):
     for key, kind in keys_of(item).items():
         if not isinstance(item.get(key), kind):

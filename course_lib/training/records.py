@@ -6,12 +6,13 @@ without a record are a run that is not finished.
 """
 
 import contextlib
+import os
 import shutil
 
 import torch
 
-from course_lib.atomic import Unreadable, file_digest, read_json, write_json
-from course_lib.paths import cache_root, weights_root
+from course_lib.atomic import Unreadable, file_digest, read_json, write_json, write_text
+from course_lib.paths import cache_root, results_folder, weights_root
 from course_lib.training.checkpoint import Damaged, read_tree, write_tree
 
 RECORD = {
@@ -114,6 +115,14 @@ def put_in(step, states):
 
 def _shapes(state):
     return {name: tensor.shape for name, tensor in state.items()}
+
+
+def note(record):
+    """Say to the report which run a notebook uses, by its name among those that ship, and which
+    weights: the notebook's outputs are stale when those change."""
+    if os.environ.get("COURSE_RESULTS"):
+        name = record["about"].get("shipped") or name_of(record["about"])
+        write_text(results_folder() / "opened" / name, record["weights_sha256"])
 
 
 def remove(about):

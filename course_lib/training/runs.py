@@ -73,6 +73,7 @@ def train_or_load(
             if retrain:
                 distributed.on_rank_zero(lambda: _forget(about))
             record = _train(about, behaviour, step, batches, measure, title or about["recipe"])
+    distributed.on_rank_zero(lambda: records.note(record))
     distributed.broadcast(step)
     loop.set_training(step, False)
     weights = {"weights_sha256": record["weights_sha256"]}
