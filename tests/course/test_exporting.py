@@ -103,6 +103,10 @@ def relu_in_net(face, a, b):
     return decoded(nn.functional.relu(TABLE[face] + a, inplace=True))
 
 
+def dropping(face, a, b):
+    return decoded(nn.functional.dropout(TABLE[face] + a))
+
+
 def training(face, a, b):
     return decoded(TABLE[face + torch.arange(2)])
 
@@ -119,6 +123,7 @@ LONG = torch.zeros(10, 160_000)
     [
         (in_place, "in_place: changes a tensor in place (add_); write z = z + v"),
         (relu_in_net, "relu_in_net: changes a tensor in place (relu_)"),
+        (dropping, "dropping: a net is in training mode"),
         (noisy, "noisy: draws random numbers (randn); make them outside, once"),
         (branching, "branching, line `if a > 0:`: a slider decides an `if`, an int() or a slice"),
         (sliced, "sliced, line `return decoded(TABLE[face : face + 1])`: a slider decides an `if`"),
