@@ -20,3 +20,13 @@ def test_outside_the_report_nothing_is_noted(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_RESULTS", raising=False)
     runs.train_or_load(recipe, [pictures()], {}, 1)
     assert not list(tmp_path.rglob("opened"))
+
+
+def test_a_shipped_run_is_noted_by_the_name_that_it_ships_under(tmp_path, monkeypatch):
+    """Its own key may be another: that of the same run on data that differ in rounding."""
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path))
+    about = {"recipe": "vae.recipe", "key": "1", "shipped": "vae.recipe-2"}
+    records.note({"about": about, "weights_sha256": "ab"})
+    assert [(p.name, p.read_text()) for p in (tmp_path / "opened").iterdir()] == [
+        ("vae.recipe-2", "ab")
+    ]
