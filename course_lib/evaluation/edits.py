@@ -73,6 +73,14 @@ def strongest_element(net, z):
     return int(torch.stack(means).argmax())
 
 
+def remoteness(z, codes):
+    """How far codes z (N, z_dim) lie from the training `codes` (M, z_dim), (N,): the squared
+    Mahalanobis distance, which counts each direction in standard deviations of the codes."""
+    offset = z - codes.mean(0)
+    covariance = codes.T.cov() + 1e-6 * torch.eye(z.shape[1], device=z.device)
+    return (offset @ torch.linalg.inv(covariance) * offset).sum(1)
+
+
 @torch.no_grad()
 def rows(net, x, noise, element):
     """Six rows of pictures, (6, N, C, H, W): x, rebuilt, with 20, 50 and 80 % noise in the code,
@@ -89,23 +97,21 @@ def left(pictures):
     return spread / spread[0]
 
 
-def left_interval(pictures, n_resamples=500, seed=0):
+def left_interval(pictures, n_resamples=1000, seed=0):
     """The 95 % bootstrap interval of `left` over people: low and high, (A,) each."""
     squares = torch.stack([_squares(p.flatten(1)) for p in pictures])
     rng, n = np.random.default_rng(seed), squares.shape[1]
-    shares = []
-    for i in torch.from_numpy(rng.integers(0, n, (n_resamples, n))):
-        # A person that is sampled twice makes pairs at distance 0: the same in every condition.
-        sums = squares[:, i][:, :, i].sum((1, 2))
-        shares.append(sums / sums[0])
-    low, high = torch.stack(shares).quantile(torch.tensor([0.025, 0.975]), dim=0)
+    times = torch.from_numpy(rng.multinomial(n, [1 / n] * n, n_resamples)).to(squares)  # chosen
+    sums = torch.einsum("ri,aij,rj->ra", times, squares, times)
+    shares = (sums / sums[:, :1]).cpu()
+    low, high = shares.quantile(torch.tensor([0.025, 0.975]), dim=0)
     return low, high
 
 
 def _squares(points):
     """Squared distances between all pairs of points, exact where two are nearly equal."""
     mode = "donot_use_mm_for_euclid_dist"
-    return torch.cdist(points, points, compute_mode=mode).square().cpu()
+    return torch.cdist(points, points, compute_mode=mode).square()
 
 
 # ---- whose face ---------------------------------------------------------------------------------

@@ -73,6 +73,16 @@ def test_the_strongest_element_changes_the_picture_most(codes):
     assert edits.strongest_element(Linear(), codes.abs() + 1) == 1
 
 
+def test_remoteness_counts_in_standard_deviations_whatever_the_scale(codes):
+    z = torch.stack([codes.mean(0), codes[0]])
+    far = edits.remoteness(z, codes)
+    white = torch.linalg.solve(torch.linalg.cholesky(codes.T.cov()), codes[0] - codes.mean(0))
+    torch.testing.assert_close(far[1], white.square().sum(), rtol=1e-3, atol=0)
+    scale = torch.tensor([1.0, 10.0, 0.5])
+    scaled = edits.remoteness(scale * z, scale * codes)
+    torch.testing.assert_close(scaled, far, rtol=1e-3, atol=1e-6)
+
+
 def test_rows_hold_the_original_first_and_the_doubled_element_last(codes):
     x, noise = Linear().decode(codes), torch.ones(3)
     made = edits.rows(Linear(), x, noise, 0)
