@@ -4,6 +4,7 @@
 """
 
 import numpy as np
+import pandas as pd
 import torch
 
 from course_lib.data.batches import in_batches
@@ -13,12 +14,6 @@ def code(net, x):
     """The code of pictures x, (N, z_dim); of a VAE it is the mean of q(z|x)."""
     z = net.encode(x)
     return z[0] if isinstance(z, tuple) else z
-
-
-@torch.no_grad()
-def score(net, x):
-    """Mean squared error of each rebuilt picture, (N,): the anomaly score."""
-    return (x - net.decode(code(net, x))).square().flatten(1).mean(1)
 
 
 # ---- codes, changed -----------------------------------------------------------------------------
@@ -67,18 +62,22 @@ def change(net, z, edited):
     return moved, torch.where(length > 0, moved / length, torch.nan)
 
 
+def compare(net, z, edited):
+    """Ways to edit codes z, {name: codes}, as a table: a row a picture and way; columns: edit,
+    change (of the picture, grey levels from 0 to 255), per unit (of length), length."""
+    parts = []
+    for name, codes in edited.items():
+        moved, per_length = (255 * t.cpu() for t in change(net, z, codes))
+        length = (codes - z).norm(dim=1).cpu()
+        row = {"edit": name, "change": moved, "per unit": per_length, "length": length}
+        parts.append(pd.DataFrame(row))
+    return pd.concat(parts, ignore_index=True)
+
+
 def strongest_element(net, z):
     """The element of codes z (N, z_dim) whose doubling changes the pictures most, on average."""
     means = [change(net, z, edit(z, k, 2.0))[0].mean() for k in range(z.shape[1])]
     return int(torch.stack(means).argmax())
-
-
-def remoteness(z, codes):
-    """How far codes z (N, z_dim) lie from the training `codes` (M, z_dim), (N,): the squared
-    Mahalanobis distance, which counts each direction in standard deviations of the codes."""
-    offset = z - codes.mean(0)
-    covariance = codes.T.cov() + 1e-6 * torch.eye(z.shape[1], device=z.device)
-    return (offset @ torch.linalg.inv(covariance) * offset).sum(1)
 
 
 @torch.no_grad()

@@ -31,8 +31,6 @@ def test_the_code_of_a_vae_is_the_mean_of_its_posterior():
     model, plain = vae.VAE(z_dim=4, width=4).eval(), ae.convolutional(width=4, z_dim=4).eval()
     torch.testing.assert_close(edits.code(model, x), model.encode(x)[0])
     torch.testing.assert_close(edits.code(plain, x), plain.encode(x))
-    torch.testing.assert_close(edits.score(model, x), vae.errors(model, x))
-    torch.testing.assert_close(edits.score(plain, x), ae.errors(plain, x))
 
 
 def test_halfway_lies_between_a_code_and_the_one_before_it(codes):
@@ -69,18 +67,18 @@ def test_change_is_measured_per_unit_of_length_and_is_unknown_where_nothing_chan
     torch.testing.assert_close(per_length[:2], torch.full((2,), 4 / 3**0.5))
 
 
+def test_ways_are_compared_in_grey_levels_a_row_a_picture(codes):
+    ways = {"doubled": edits.edit(codes, 1, 2.0), "moved": codes + torch.tensor([0.5, 0, 0])}
+    table = edits.compare(Linear(), codes, ways)
+    assert table.edit.tolist() == ["doubled"] * 7 + ["moved"] * 7
+    moved = table[table.edit == "moved"]
+    assert moved.length.tolist() == pytest.approx([0.5] * 7)
+    assert moved.change.tolist() == pytest.approx([255 * 0.5 / 3**0.5] * 7, rel=1e-4)
+    assert moved["per unit"].tolist() == pytest.approx([255 / 3**0.5] * 7, rel=1e-4)
+
+
 def test_the_strongest_element_changes_the_picture_most(codes):
     assert edits.strongest_element(Linear(), codes.abs() + 1) == 1
-
-
-def test_remoteness_counts_in_standard_deviations_whatever_the_scale(codes):
-    z = torch.stack([codes.mean(0), codes[0]])
-    far = edits.remoteness(z, codes)
-    white = torch.linalg.solve(torch.linalg.cholesky(codes.T.cov()), codes[0] - codes.mean(0))
-    torch.testing.assert_close(far[1], white.square().sum(), rtol=1e-3, atol=0)
-    scale = torch.tensor([1.0, 10.0, 0.5])
-    scaled = edits.remoteness(scale * z, scale * codes)
-    torch.testing.assert_close(scaled, far, rtol=1e-3, atol=1e-6)
 
 
 def test_rows_hold_the_original_first_and_the_doubled_element_last(codes):
