@@ -94,6 +94,22 @@ def tradeoff(table, x, y, name, xlabel, ylabel):
     return _labelled(figure, axis, xlabel, ylabel)
 
 
+def planes(panels, label):
+    """Points of a plane, coloured: {title: [(points (N, 2), values (N,), size), ...]}, a panel
+    each, all on one scale of colours. label: of the colour bar."""
+    figure = Figure(figsize=(4.2 * len(panels), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    everything = [values for layers in panels.values() for _, values, _ in layers]
+    limits = {"vmin": min(map(min, everything)), "vmax": max(map(max, everything))}
+    for axis, (title, layers) in zip(axes, panels.items(), strict=True):
+        for points, values, size in layers:
+            dots = axis.scatter(*points.T, c=values, s=size, cmap="viridis", **limits)
+        axis.set_title(title, fontsize=10)
+        sns.despine(ax=axis)
+    figure.colorbar(dots, ax=axes, label=label)
+    return figure
+
+
 def _axes(width, height):
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()

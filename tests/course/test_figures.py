@@ -10,7 +10,7 @@ from matplotlib import image as mpl_image
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from course_lib.course import figures
+from course_lib.course import charts, figures
 
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "recon": [3.0, 2.0, 1.0], "kl": [1.0, 1.5, 1.7]})
 RATES = {"model": ([0, 0.1, 1], [0, 0.8, 1])}
@@ -157,3 +157,15 @@ def test_long_names_of_bars_leave_room_for_the_label_of_the_axis():
     figures.png(figure)
     label = figure.axes[0].yaxis.label.get_window_extent()
     assert 0 <= label.y0 and label.y1 <= figure.bbox.y1
+
+
+def test_points_of_all_panels_share_one_scale_of_colours():
+    points, values = torch.rand(5, 2), torch.arange(5.0)
+    panels = {
+        "left": [(points, values, 9)],
+        "right": [(points, 2 * values, 9), (points, values, 2)],
+    }
+    figure = charts.planes(panels, "code")
+    dots = [dot for axis in figure.axes[:2] for dot in axis.collections]
+    assert [dot.get_clim() for dot in dots] == [(0, 8)] * 3
+    assert figure.axes[0].get_title() == "left" and figure.axes[2].get_ylabel() == "code"
