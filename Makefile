@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp notebooks results front test form address lab board bench lint lock clean
+.PHONY: help install report full train restamp notebooks results front test form address lab board bench metrics lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -103,6 +103,9 @@ board: $(READY) ## TensorBoard on the curves that the notebooks wrote
 
 bench: $(READY) ## the training loop against a DataLoader and the bare step
 	$(PY) tests/bench.py
+
+metrics: $(READY) ## what each metric says of real pictures made worse: docs/metrics.md (some minutes)
+	$(PY) docs/metrics.py
 
 lint: $(READY) ## ruff, notebooks too, and the order of imports
 	$(PY) -m ruff check .

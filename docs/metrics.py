@@ -44,15 +44,16 @@ def measured(real, fake, of_real, of_fake):
     """{metric: (value, low, high)} of fakes; of_...: the judge's features of both."""
     found = image_quality.beside(real, fake)
     kid, spread = image_quality.kernel_distance(of_real, of_fake)
-    inside = np.transpose(stats.jackknife(image_quality.precision_recall, of_real, of_fake))
+    inside = stats.jackknife(image_quality.precision_recall, of_real, of_fake)
+    precision, recall = np.clip(inside, 0, 1).T.tolist()
     return {
         "faces found": (found["faces found"], found["found low"], found["found high"]),
         "distance": (found["distance"], found["distance low"], found["distance high"]),
         "FID": stats.jackknife(image_quality.frechet, of_real, of_fake),
         "KID": (kid, kid - spread, kid + spread),
-        "precision": tuple(inside[0]),
-        "recall": tuple(inside[1]),
-        "sharpness": stats.jackknife(torch.mean, image_quality.sharpness(fake)),
+        "precision": precision,
+        "recall": recall,
+        "sharpness": stats.jackknife(torch.mean, 1000 * image_quality.sharpness(fake)),
     }
 
 
@@ -121,8 +122,8 @@ def tried(n=200):
 
 
 def cell(value, low, high):
-    """0.95 (0.93 to 0.97), with as many places as the interval bears."""
-    places = int(np.clip(1 - np.floor(np.log10(max(high - low, 1e-6) / 2)), 0, 5))
+    """0.95 (0.93 to 0.97), with as many places as the interval bears, at most three."""
+    places = int(np.clip(1 - np.floor(np.log10(max(high - low, 1e-6) / 2)), 0, 3))
     return f"{value:.{places}f} ({low:.{places}f} to {high:.{places}f})"
 
 
@@ -153,9 +154,9 @@ def available():
 
 
 def examples(x):
-    """Three portraits in every variant, a row a kind from weak to strong."""
+    """A row a kind: a real picture, then the same place in every strength from weak to strong."""
     made = variants(x)
-    width = 1 + max(len(strengths) for _, _, strengths in corruptions.GRADES.values())
+    width = 1 + max(len(strengths) for *_, strengths in corruptions.GRADES.values())
     blank = torch.ones_like(x[:1])
     pictures = []
     for kind, (_, _, strengths) in corruptions.GRADES.items():
@@ -184,7 +185,9 @@ def heights(tables):
         row[0].set_ylabel(metric)
     for kind, axis, foot in zip(kinds, axes[0], axes[-1], strict=True):
         axis.set_title(kind, fontsize=10)
-        foot.set_xticks(range(5), ["real", "1", "2", "3", "4"])
+        n = len(corruptions.GRADES[kind][-1])
+        foot.set_xticks(range(n + 1), ["real", *map(str, range(1, n + 1))])
+    axes[-1][0].set_yscale("log")  # sharpness spans four powers of ten
     axes[0][0].legend(fontsize=8)
     return figure
 
@@ -209,7 +212,7 @@ def main():
     tables = {name: table(source) for name, source in available().items()}
     for name, rows in tables.items():
         shown = rows.map(lambda values: cell(*values))
-        shown.insert(0, "pictures", [" ".join(key).strip() for key in rows.index])
+        shown.insert(0, "pictures", [": ".join(filter(None, key)) for key in rows.index])
         put(name, shown)
     x = data.pixels(data.load("faces", "test").x[N : 2 * N])
     made = {"corruptions": examples(x), "metrics": heights(tables), "order": orders(tables)}

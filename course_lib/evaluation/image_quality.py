@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
@@ -68,8 +69,7 @@ def _share_inside(manifold, points, k):
     radius = NearestNeighbors(n_neighbors=k + 1).fit(manifold).kneighbors(manifold)[0][:, k]
     inside = np.zeros(len(points), bool)
     for part in np.array_split(np.arange(len(points)), max(1, len(points) // 500)):
-        squares = (points[part, None] - manifold[None]) ** 2
-        inside[part] = (np.sqrt(squares.sum(2)) <= radius).any(1)
+        inside[part] = (cdist(points[part], manifold) <= radius).any(1)
     return float(inside.mean())
 
 

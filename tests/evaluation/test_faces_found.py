@@ -36,9 +36,9 @@ def test_faces_are_found_in_portraits_and_not_in_photographs_of_other_things(por
 
 
 def test_bytes_and_floats_and_one_channel_and_any_threads_are_the_same(portraits):
-    x = portraits[0]
+    x = portraits[0][:20]
     expected = faces_found(x)
-    assert expected.dtype == torch.bool and expected.shape == (N,)
+    assert expected.dtype == torch.bool and expected.shape == (20,)
     assert torch.equal(faces_found((255 * x).round().byte()), expected)
     grey = np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in to_bytes(x)])
     assert torch.equal(faces_found(torch.tensor(grey)[:, None]), expected)
@@ -69,13 +69,18 @@ def test_wilsons_interval_of_ten_cases(portraits):
 
 @pytest.mark.parametrize(
     ("kind", "strengths", "least"),
-    [("blur", (0.5, 2, 4), 0.3), ("noise", (0.1, 0.2, 0.4), 0.2), ("shuffled", (32, 8), 0.1)],
+    [("blur", (2, 4), 0.3), ("noise", (0.1, 0.4), 0.2), ("shuffled", (32, 8), 0.1)],
 )
 def test_the_worse_the_pictures_the_fewer_faces(portraits, kind, strengths, least):
     function = corruptions.GRADES[kind][0]
     shares = [found(portraits[1]), *(found(function(portraits[1], s)) for s in strengths)]
     assert shares[-1] < shares[0] - least
     assert all(b <= a + 0.02 for a, b in zip(shares, shares[1:], strict=False)), shares  # one of 60
+
+
+def test_the_repeated_border_lets_a_face_fill_its_picture():
+    x = data.load("closeups", "test", 40).x
+    assert found(x) >= 0.6 > 0.3 >= faces_found(x, margin=0).float().mean()
 
 
 def test_smaller_pictures_hold_faces_too(portraits):
