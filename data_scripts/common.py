@@ -87,8 +87,8 @@ def locate(source, name, inside, layout):
         raise Problem(f"{base}: there is no such folder; give one that holds {layout} by --source")
     places = [folder for folder in (base / name, base) if folder.is_dir()]
     for folder in places:
-        if found := inside(folder):
-            return found
+        if place := inside(folder):
+            return place
     raise Problem(f"{base}: this folder {what_is_there(places, inside, layout)}")
 
 

@@ -39,10 +39,10 @@ def inside(folder):
 
 def check_md5(path, skip_checks):
     """Problem unless the list is the publisher's own: an altered one mislabels faces unseen."""
-    found = common.md5_of(path)
-    if found != MD5[path.name] and not skip_checks:
+    digest = common.md5_of(path)
+    if digest != MD5[path.name] and not skip_checks:
         raise Problem(
-            f"{path}: wrong hash: md5 {MD5[path.name]} expected, {found} found; fetch it again "
+            f"{path}: wrong hash: md5 {MD5[path.name]} expected, {digest} found; fetch it again "
             f"from {PAGE}, or accept your own version with --skip-checks"
         )
 
@@ -98,7 +98,7 @@ def split_paths(paths, partition):
             raise Problem(f"{path}: no row in list_eval_partition.txt; fetch it again from {PAGE}")
         splits[partition[path.stem] if partition else "train"].append(path)
     if splits["train"] and splits["test"]:
-        return {s: found for s, found in splits.items() if found}, "the publisher's partition"
+        return {s: files for s, files in splits.items() if files}, "the publisher's partition"
     n = max(1, len(paths) // 10)
     why = (
         "no official test face is here" if splits["train"] else "no official training face is here"
@@ -132,8 +132,8 @@ def reader(size, known, pixels):
             raise BadItem(path, name, "no attribute row in list_attr_celeba.txt")
         picture = common.open_picture(path, name)
         if picture.size != size:
-            found, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
-            raise BadItem(path, name, f"the picture is {found}, not {wanted}")
+            actual, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
+            raise BadItem(path, name, f"the picture is {actual}, not {wanted}")
         face = picture.crop(BOXES[size]).resize((pixels, pixels), Image.Resampling.BILINEAR)
         return np.asarray(face).transpose(2, 0, 1), known[path.stem]
 

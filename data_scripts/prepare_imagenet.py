@@ -52,12 +52,12 @@ def class_folders(folder):
 def pictures(folder):
     """Sorted paths of one class's pictures. Problem if there is none."""
     entries = (e for e in os.scandir(folder) if e.name[0] != ".")
-    found = sorted(e.path for e in entries if os.path.splitext(e.name)[1].lower() in SUFFIXES)
-    if not found:
+    files = sorted(e.path for e in entries if os.path.splitext(e.name)[1].lower() in SUFFIXES)
+    if not files:
         raise Problem(
             f"{folder}: the folder is empty of pictures; restore them or remove the folder"
         )
-    return found
+    return files
 
 
 def items_of(folder, classes):

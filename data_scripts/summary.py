@@ -29,8 +29,8 @@ def what_is_wrong(out):
         if about.get("version") != PREPARED_VERSION:
             return "of another version of the course, with its pictures in another order"
         arrays = {s: [out / f"{s}_{key}.npy" for key in "xy"] for s in about["splits"]}
-        found = {s: measure(*paths, about["names"]) for s, paths in arrays.items()}
-        return None if found == about["splits"] else "damaged"
+        counts = {s: measure(*paths, about["names"]) for s, paths in arrays.items()}
+        return None if counts == about["splits"] else "damaged"
     except (FileNotFoundError, ValueError, EOFError, KeyError, TypeError, AttributeError):
         return "damaged"
 

@@ -41,9 +41,9 @@ def pictures(made, function, name, grid):
             "name='q2-7-latents' and alt='...'"
         )
     if not isinstance(made, torch.Tensor) or made.ndim != 4 or made.shape[1] not in (1, 3):
-        found = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
+        kind = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
         raise ValueError(
-            f"explorer '{name}': {function.__name__} returned {found}; return pictures (N, C, H, W)"
+            f"explorer '{name}': {function.__name__} returned {kind}; return pictures (N, C, H, W)"
             " with C 1 or 3"
         )
     low, high = made.min().item(), made.max().item()

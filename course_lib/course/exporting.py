@@ -142,8 +142,8 @@ def _in_one_line(pictures, error):
             "a slider decides an `if`, an int() or a slice; write torch.where, or index a tensor "
             "as in mu[face + torch.arange(4)]"
         )
-    said = str(error).strip().splitlines() or [type(error).__name__]
-    return where + f"{type(error).__name__}: {said[0]}"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return where + f"{type(error).__name__}: {lines[0]}"
 
 
 @contextlib.contextmanager

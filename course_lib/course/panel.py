@@ -41,15 +41,15 @@ class Panel(widgets.VBox):
         """What the controls stand at, as the function takes it."""
         if self.name is None:
             return {key: control.value for key, control in self.controls.items()}
-        found = {}
+        values = {}
         for key, one in self.about.items():
             control = self.controls.get(key)
             if control is None:
-                found[key] = self.mask()
+                values[key] = self.mask()
             else:
                 value = control.index if one["kind"] == "choice" else control.value
-                found[key] = of_ranges.tensor(one, value, DEVICE)
-        return found
+                values[key] = of_ranges.tensor(one, value, DEVICE)
+        return values
 
     def setting(self):
         """What the controls stand at, in words."""

@@ -20,19 +20,19 @@ def described(function, ranges, view=None, by_index=True):
     by_index: a default among choices is an index; otherwise it is the choice itself.
     """
     known = inspect.signature(function).parameters
-    found = {}
+    descriptions = {}
     for name, limits in ranges.items():
         if name not in known:
             raise KeyError(f"explore: {function.__name__}() has no parameter '{name}'")
         default = known[name].default
         default = None if default is inspect.Parameter.empty else default
         if view == "area" and name == AREA:
-            found[name] = _area(limits, default)
+            descriptions[name] = _area(limits, default)
         elif isinstance(limits, list):
-            found[name] = _choice(name, limits, default, by_index)
+            descriptions[name] = _choice(name, limits, default, by_index)
         else:
-            found[name] = _between(name, *limits, default)
-    return found
+            descriptions[name] = _between(name, *limits, default)
+    return descriptions
 
 
 def tensor(about, value, device="cpu"):

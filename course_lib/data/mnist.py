@@ -53,10 +53,10 @@ def _checked(path):
         packed = path.read_bytes()
     except OSError as error:
         raise DataMissing(f"{path}: {error.strerror}; {REMEDY}") from None
-    found = hashlib.md5(packed).hexdigest()
-    if found != MD5[path.name]:
+    digest = hashlib.md5(packed).hexdigest()
+    if digest != MD5[path.name]:
         raise DataMissing(
             f"{path}: damaged, {len(packed):,} bytes with another hash (md5 {MD5[path.name]} "
-            f"expected, {found} found); {REMEDY}"
+            f"expected, {digest} found); {REMEDY}"
         )
     return packed

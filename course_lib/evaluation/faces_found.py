@@ -34,8 +34,8 @@ def faces_found(x, margin=48, step=1.1, neighbours=3):
     x = torch.as_tensor(x).detach().cpu()
     x = x if x.dtype == torch.uint8 else (255 * x).round().clamp(0, 255).byte()
     pictures = x.permute(0, 2, 3, 1).contiguous().numpy()
-    found = [len(_boxes(p, margin, step, neighbours)) > 0 for p in pictures]
-    return torch.tensor(found, dtype=torch.bool)
+    hits = [len(_boxes(p, margin, step, neighbours)) > 0 for p in pictures]
+    return torch.tensor(hits, dtype=torch.bool)
 
 
 def _boxes(picture, margin, step, neighbours):
@@ -54,7 +54,7 @@ def share_found(x):
 
     Wilson's interval is never empty, also where all or no pictures have one (Wilson 1927).
     """
-    found = faces_found(x)
-    test = binomtest(int(found.sum()), len(found))
+    hits = faces_found(x)
+    test = binomtest(int(hits.sum()), len(hits))
     interval = test.proportion_ci(confidence_level=0.95, method="wilson")
-    return float(found.float().mean()), float(interval.low), float(interval.high)
+    return float(hits.float().mean()), float(interval.low), float(interval.high)

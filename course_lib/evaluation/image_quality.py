@@ -169,9 +169,9 @@ def beside(real, fake, seed=0):
     pictures, each with its 95 % interval. real, fake: (N, C, H, W) in [0, 1] or uint8.
     """
     share, low, high = share_found(fake)
-    found = {"faces found": share, "found low": low, "found high": high}
+    faces = {"faces found": share, "found low": low, "found high": high}
     apart = sliced_distance(real, fake, seed)
-    return found | {
+    return faces | {
         "distance": apart["distance"],
         "distance low": apart["low"],
         "distance high": apart["high"],

@@ -131,7 +131,7 @@ class Behaviour:
 
     def __init__(self, recipe, tensors, about, evaluate=None, held=()):
         self.recipe, self.tensors, self.about = recipe, tensors, about
-        self.evaluate, self.held, self._taken = evaluate, held, None
+        self.evaluate, self.held, self._fingerprint = evaluate, held, None
 
     def sources(self):
         """The digests of the code that trains, and of the code that measures after each epoch."""
@@ -140,10 +140,10 @@ class Behaviour:
 
     def fingerprint(self):
         """The run's first five steps by today's code."""
-        if self._taken is None:
+        if self._fingerprint is None:
             settings, epochs = self.about["settings"], self.about["epochs"]
-            self._taken = fingerprint(self.recipe, self.tensors, settings, epochs)
-        return self._taken
+            self._fingerprint = fingerprint(self.recipe, self.tensors, settings, epochs)
+        return self._fingerprint
 
     def mark(self):
         """What a record keeps, so that a later version can compare."""

@@ -13,6 +13,7 @@ Under torchrun all of this is the same, and so is the key: rank 0 looks, opens a
 train, and all return the run (see distributed.py for what they share, __main__.py for the command).
 """
 
+import contextlib
 import hashlib
 import inspect
 import json
@@ -23,13 +24,16 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from course_lib.atomic import abandoned, write_bytes
+from course_lib.atomic import Busy, abandoned, locked, write_bytes
 from course_lib.data import sets
 from course_lib.data.batches import pixels
+from course_lib.paths import cache_root
 from course_lib.training import distributed, fingerprint, loop, opening, records
 from course_lib.training.checkpoint import Checkpoint, Damaged, read_tree, write_tree
 from course_lib.training.distributed import device_name
 from course_lib.training.source_digest import PACKAGE, source_digest
+
+WAIT = 60  # seconds between two questions whether another process still trains the run
 
 
 class Run(NamedTuple):
@@ -60,15 +64,19 @@ def train_or_load(
         lambda: describe(recipe, tensors, settings, epochs, evaluate, held)
     )
     settings = about["settings"]
-    with distributed.fork_rng():  # what comes after draws the same, whether trained or opened
-        torch.manual_seed(settings.get("seed", 0))
-        step, batches = recipe(*tensors, **settings)
+    # What comes after draws the same, whether trained or opened.
+    with distributed.fork_rng(), contextlib.ExitStack() as turn:
+        step, batches = _begin(recipe, tensors, settings)
         behaviour = fingerprint.Behaviour(recipe, tensors, about, evaluate, held)
-        record = distributed.on_rank_zero(lambda: opening.open_run(about, behaviour, step, retrain))
+        look = lambda: opening.open_run(about, behaviour, step, retrain)
+        record = distributed.on_rank_zero(look)
+        if record is None:
+            _take_turn(about, turn)
+            kept = records.cached(about)[0]  # by now, where another process trained the run
+            record = distributed.on_rank_zero(lambda: look() if kept.is_file() else None)
         if record is None:
             # A run that was looked at and not used may have left its weights in the first one.
-            torch.manual_seed(settings.get("seed", 0))
-            step, batches = recipe(*tensors, **settings)
+            step, batches = _begin(recipe, tensors, settings)
             measure = _measure_of(evaluate, step, held) if evaluate else None
             if retrain:
                 distributed.on_rank_zero(lambda: _forget(about))
@@ -128,6 +136,37 @@ def _hash(value):
 # ---- training -----------------------------------------------------------------------------------
 
 
+def _begin(recipe, tensors, settings):
+    torch.manual_seed(settings.get("seed", 0))
+    return recipe(*tensors, **settings)
+
+
+def _take_turn(about, turn):
+    """Enter into the ExitStack `turn`, on rank 0, the lock of the one process that trains this run.
+
+    Where another one has it, that is said, and waited for. All ranks ask again every minute: none
+    waits for rank 0 longer than the processes of a group may.
+    """
+    path = cache_root() / "locks" / records.name_of(about)
+    if distributed.on_rank_zero(lambda: _locked(path, turn, 0)):
+        return
+    if distributed.rank() == 0:
+        print(f"{path.name}: another process trains this run; waiting for it", flush=True)
+    while not distributed.on_rank_zero(lambda: _locked(path, turn, WAIT)):
+        pass
+
+
+def _locked(path, turn, wait):
+    """Whether the lock was had within `wait` seconds."""
+    try:
+        turn.enter_context(locked(path, wait))
+    except Busy:
+        return False
+    except OSError as error:
+        raise _unwritable(path.parent, error) from None
+    return True
+
+
 def _forget(about):
     """A checkpoint from before the training anew began is none of it."""
     path = records.folder_of(about) / "checkpoint.safetensors"
@@ -185,11 +224,15 @@ def _reserve(about, step):
     try:
         write_bytes(path, bytes(size))
     except OSError as error:
-        raise OSError(
-            f"kept runs cannot be written to {path.parent}: {error.strerror} ({size / 1e6:.1f} MB "
-            "are needed). Free the place, or name another folder in COURSE_CACHE."
-        ) from None
+        raise _unwritable(path.parent, error, f" ({size / 1e6:.1f} MB are needed)") from None
     return path
+
+
+def _unwritable(folder, error, need=""):
+    return OSError(
+        f"kept runs cannot be written to {folder}: {error.strerror}{need}. Free the place, or "
+        "name another folder in COURSE_CACHE."
+    )
 
 
 def _keep(record, step, checkpoint, reserve):
