@@ -21,7 +21,10 @@ from course_lib.course.compact import compact
 from course_lib.paths import weights_root
 
 ROOT = Path(__file__).resolve().parents[1]
-EXECUTED = ()  # the two digits of each notebook in the new form: those that are committed executed
+EXECUTED = (
+    "01",
+    "02",
+)  # the two digits of each notebook in the new form: those that are committed executed
 BYTES = 1_500_000  # a notebook, as a repository's web page still shows it
 SCRIPTS = (WIDGET, "application/javascript")
 

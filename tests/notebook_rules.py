@@ -7,6 +7,7 @@ FORM, the others EACH and FIRST.
 import ast
 import re
 
+import committed
 import notebook_form
 import notebook_measures
 import notebook_tasks
@@ -14,8 +15,7 @@ import notebook_terms
 import papermill as pm
 from notebook_cells import HEADING, NAMES, NUMBER, calls, code_cells, code_lines, lines, slug, tags
 
-# Switched on a notebook at a time: ("01", "02").
-IN_FORM = ()
+IN_FORM = committed.EXECUTED  # switched on a notebook at a time, there
 
 # Points as the course gives them; a question without points is there to be done all the same.
 POINTS = {
