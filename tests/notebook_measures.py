@@ -64,8 +64,9 @@ def answers(cell):
 
 
 def measure(nb):
-    """One row of the table: what a reader meets in this notebook."""
-    names, cells = record_names(nb), code_cells(nb)
+    """One row of the table: what a reader meets in this notebook. The cell `colab`, which `make
+    address` writes into every notebook alike, is not counted."""
+    names, cells = record_names(nb), [c for c in code_cells(nb) if c.id != "colab"]
     n_lines = sum(len(code_lines(cell)) for cell in cells)
     n_plumbing = sum(len(plumbing(cell, names)) for cell in cells)
     n_words = sum(len(words(c.source)) for c in nb.cells if c.cell_type == "markdown")
