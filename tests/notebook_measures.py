@@ -15,8 +15,8 @@ from notebook_cells import (
     words,
 )
 
-# The aim for plumbing is a quarter. 01 reaches 32 %, 02 29 %: six or seven answers, which the formatter
-# breaks into a line an argument, and some twenty results leave no room for less within 450 lines.
+# The aim for plumbing is a quarter. 01 reaches 32 %, 02 29 %: six or seven answers, which the
+# formatter breaks into a line an argument, and some twenty results leave no room for less.
 MOST_LINES, MOST_PLUMBING, LEAST_WORDS, WIDEST = 450, 0.33, 2.7, 100
 CELL, LARGE_CELL, CHECK = 15, 25, 8
 SETTINGS = {"colab", "parameters", "settings"}
