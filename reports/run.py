@@ -97,6 +97,7 @@ def publish_run(root, profile, name, work):
     about["opened"] = store.opened(work / "results")
     about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds}
     part = {"about": about, "results": results, "answers": answers}
+    nb.metadata.pop("widgets", None)  # megabytes for sliders that nobody answers
     executed = out / "notebooks" / f"{name}.ipynb"
     contents = {out / "figures" / file: picture for file, picture in pictures.items()}
     contents[out / f"{name}.html"] = html.encode()

@@ -137,7 +137,7 @@ LONG = "'a sentence of many words that a reader would rather find in the text'"
 SPOILED = {
     "limits_rule": [
         (add("model-0", "\ny = 2" * 400), "lines of code, more than 450"),
-        (add("settings", "\na = 1" * 20), "of the code is plumbing"),
+        (add("settings", "\na = 1" * 60), "of the code is plumbing"),
         (add("model-0", "\ny = 2" * 150), "words to a line of code"),
     ],
     "cell_rule": [
@@ -295,5 +295,5 @@ def test_what_is_measured():
     found = measure(sample())
     assert (found["questions"], found["tasks"], found["results"]) == (1, 1, 1)
     assert (found["plain answers"], found["longest cell"]) == (1, 15)
-    # colab 8, parameters 4, settings 1, imports 2, record 2, check 1, answer 2, explore 1
-    assert found["plumbing"] * found["lines"] == pytest.approx(21)
+    # parameters 4, settings 1, imports 2, record 2, check 1, answer 2, explore 1; colab not counted
+    assert found["plumbing"] * found["lines"] == pytest.approx(13)
