@@ -11,7 +11,7 @@ from conftest import REAL_CACHE
 from course_lib.data import inputs, sets
 from course_lib.evaluation import judge
 from course_lib.paths import REPOSITORY
-from course_lib.training import records, runs, shipping
+from course_lib.training import keys, records, runs, shipped_measurements, shipping
 
 FOLDER = REPOSITORY / "weights"
 RUNS = sorted(FOLDER.glob("*.json"))
@@ -50,10 +50,10 @@ def shipped_run(recipe, *words):
     for path in RUNS:
         record, _ = records.read((path, path.with_suffix(".safetensors")))
         about = record["about"]
-        if record["inputs"] == list(words) and about["recipe"] == runs.name_of(recipe):
+        if record["inputs"] == list(words) and about["recipe"] == keys.name_of(recipe):
             tensors = [inputs.tensor(word) for word in words]
             return runs.train_or_load(recipe, tensors, about["given"], about["epochs"])
-    raise AssertionError(f"no shipped run of {runs.name_of(recipe)} on {words}")
+    raise AssertionError(f"no shipped run of {keys.name_of(recipe)} on {words}")
 
 
 def test_the_reader_of_close_ups_reads_every_factor():
@@ -89,7 +89,7 @@ def test_a_small_run_trained_whole_has_the_shipped_runs_history(tmp_path, monkey
     about = record["about"]
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
     monkeypatch.setenv("COURSE_WEIGHTS", str(tmp_path / "none"))
-    recipe = shipping._function(about["recipe"])
+    recipe = shipped_measurements.function_of(about["recipe"])
     tensors = [inputs.tensor(word) for word in record["inputs"]]
     run = runs.train_or_load(recipe, tensors, about["given"], about["epochs"])
     old, new = record["history"]["loss"], run.history["loss"].tolist()
