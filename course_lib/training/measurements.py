@@ -27,7 +27,7 @@ from course_lib.training.distributed import device_name
 from course_lib.training.source_digest import source_digest
 
 FACTS = ("function", "settings", "part", "weights_sha256")  # beside the data: what it is
-ROUNDING = 1e-4  # relative to a value and to the mean size of all
+ROUNDING = 1e-5  # relative to a value, and to the mean size of all
 
 
 class Measurement(NamedTuple):
@@ -74,12 +74,16 @@ def _cached(folder, name):
     """What a finished measurement of the cache holds; None where one of its files is not there."""
     try:
         about = read_json(folder / "measurement.json")
-        parts = [
-            read_tree(folder / f"{i}.safetensors") for i in range(0, about["n"], about["part"])
-        ]
+        values = cached_values(folder, about)
     except (FileNotFoundError, Damaged, Unreadable):
         return None
-    return _opened(f"kept measurement {name}", torch.cat([p["values"] for p in parts]), about)
+    return _opened(f"kept measurement {name}", values, about)
+
+
+def cached_values(folder, about):
+    """The values of a finished measurement of the cache, its parts put together."""
+    begins = range(0, about["n"], about["part"])
+    return torch.cat([read_tree(folder / f"{i}.safetensors")["values"] for i in begins])
 
 
 def _opened(what, values, about, note=""):
