@@ -3,21 +3,23 @@
 tensor("mnist/train:x")                 the pictures, uint8
 tensor("mnist/train:one_hot")           the labels, floats of 0 and 1
 tensor("faces/train/3000:x:side=32")    the first 3,000, averaged to 32x32
+tensor("mnist/test/500:x:binary=3")     each pixel drawn once as 0 or 255, with this seed
 tensor("closeups/train/4000:factors")   the true factors, each of mean 0 and variance 1
 """
 
 import torch.nn.functional as F
 
 from course_lib.data import sets
-from course_lib.data.batches import downsample
+from course_lib.data.batches import binarise, downsample
 from course_lib.data.faces import factors
 
 
 def tensor(word):
     """The tensor that `word` names, set/split[/n]:part[:change...]. ValueError where it names none.
 
-    part: x, y, one_hot, nothing or factors. A change is side=S (averaged to that side) or pad=P
-    (zeros on every edge). DataMissing where the set is not prepared.
+    part: x, y, one_hot, nothing or factors. A change is side=S (averaged to that side), pad=P
+    (zeros on every edge) or binary=SEED (see data.binarise). DataMissing where the set is
+    not prepared.
     """
     try:
         place, part, *changes = word.split(":")
@@ -52,4 +54,8 @@ PARTS = {
     "nothing": lambda name, split, n: _one_hot(name, split, n)[:, :0],
     "factors": _factors,
 }
-CHANGES = {"side": downsample, "pad": lambda x, width: F.pad(x, [width] * 4)}
+CHANGES = {
+    "side": downsample,
+    "pad": lambda x, width: F.pad(x, [width] * 4),
+    "binary": binarise,
+}

@@ -121,7 +121,7 @@ def _notes(record, behaviour, same_data):
     """What to say of a shipped run beside that it was opened; Damaged where its data are others."""
     notes = []
     if not same_data:
-        if change := _other_data(record.get("summary", []), summary(behaviour.tensors)):
+        if change := other_data(record.get("summary", []), summary(behaviour.tensors)):
             raise Damaged(change)
         notes.append("; this machine's data differ in rounding")
     trained_by, here = record["about"]["torch"].split("+")[0], torch.__version__.split("+")[0]
@@ -134,30 +134,34 @@ def _compared(record, behaviour, model, notes):
     """None where today's code does what the record says, looked at once and remembered; else what
     has changed, as text."""
     same = {name: record.get(name) for name in behaviour.sources()} == behaviour.sources()
-    if (same and not notes) or _remembered(record, behaviour):
+    if (same and not notes) or remembered(*_facts(record, behaviour)):
         return None
     change = behaviour.misbehaves(record) or behaviour.mismeasured(record, model)
     if change is None:
-        _remember(record, behaviour)
+        remember(*_facts(record, behaviour))
     return change
 
 
-def _memory(record, behaviour):
-    facts = [record["weights_sha256"], behaviour.sources(), behaviour.about["data_sha256"]]
-    text = json.dumps([*facts, torch.__version__], sort_keys=True)
-    return cache_root() / "checked" / hashlib.sha256(text.encode()).hexdigest()[:16]
+def _facts(record, behaviour):
+    return record["weights_sha256"], behaviour.sources(), behaviour.about["data_sha256"]
 
 
-def _remembered(record, behaviour):
-    """Whether these weights, this code, these data and this torch were compared here before."""
-    return _memory(record, behaviour).is_file()
+def remembered(*facts):
+    """Whether what these facts name was compared on this machine before, and was the same."""
+    return _memory(facts).is_file()
 
 
-def _remember(record, behaviour):
+def remember(*facts):
+    """Write down that it was."""
     try:
-        write_bytes(_memory(record, behaviour), b"")
+        write_bytes(_memory(facts), b"")
     except OSError:
         pass  # a cache that cannot be written: it is compared again next time
+
+
+def _memory(facts):
+    text = json.dumps([*facts, torch.__version__], sort_keys=True)
+    return cache_root() / "checked" / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def summary(tensors):
@@ -177,7 +181,8 @@ def _stretches(t):
     return torch.cat([part.mean(1) for part in both.tensor_split(min(64, len(rows)), 1)]).tolist()
 
 
-def _other_data(old, new):
+def other_data(old, new):
+    """None where two summaries are of the same data but for rounding; else how they differ."""
     if [a[0] for a in old] != [b[0] for b in new]:
         return "it was trained on data of other shapes"
     for i, (a, b) in enumerate(zip(old, new, strict=True), 1):

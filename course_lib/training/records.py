@@ -117,12 +117,22 @@ def _shapes(state):
     return {name: tensor.shape for name, tensor in state.items()}
 
 
+def measured(about, name):
+    """The path of a shipped run's measurement, whether it is there or not."""
+    return weights_root() / f"{name_of(about)}.{name}.safetensors"
+
+
 def note(record):
     """Say to the report which run a notebook uses, by its name among those that ship, and which
     weights: the notebook's outputs are stale when those change."""
+    name = record["about"].get("shipped") or name_of(record["about"])
+    note_file(name, record["weights_sha256"])
+
+
+def note_file(name, sha256):
+    """The same of any file in weights/, its name without .safetensors."""
     if os.environ.get("COURSE_RESULTS"):
-        name = record["about"].get("shipped") or name_of(record["about"])
-        write_text(results_folder() / "opened" / name, record["weights_sha256"])
+        write_text(results_folder() / "opened" / name, sha256)
 
 
 def remove(about):

@@ -14,24 +14,18 @@ train, and all return the run (see distributed.py for what they share, __main__.
 """
 
 import contextlib
-import hashlib
-import inspect
-import json
 import time
 from typing import NamedTuple
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from course_lib.atomic import Busy, abandoned, locked, write_bytes
-from course_lib.data import sets
-from course_lib.data.batches import pixels
 from course_lib.paths import cache_root
-from course_lib.training import distributed, fingerprint, loop, opening, records
-from course_lib.training.checkpoint import Checkpoint, Damaged, read_tree, write_tree
+from course_lib.training import distributed, fingerprint, keys, loop, opening, records
+from course_lib.training.checkpoint import Checkpoint
 from course_lib.training.distributed import device_name
-from course_lib.training.source_digest import PACKAGE, source_digest
+from course_lib.training.measurements import measure_or_load as measure_or_load
 
 WAIT = 60  # seconds between two questions whether another process still trains the run
 
@@ -61,7 +55,7 @@ def train_or_load(
         raise ValueError(f"epochs is {epochs}; a run needs at least one")
     distributed.join()
     about = distributed.on_rank_zero(
-        lambda: describe(recipe, tensors, settings, epochs, evaluate, held)
+        lambda: keys.describe(recipe, tensors, settings, epochs, evaluate, held)
     )
     settings = about["settings"]
     # What comes after draws the same, whether trained or opened.
@@ -86,51 +80,6 @@ def train_or_load(
     loop.set_training(step, False)
     weights = {"weights_sha256": record["weights_sha256"]}
     return Run(step.best, step, pd.DataFrame(record["history"]), record["about"] | weights)
-
-
-def describe(recipe, tensors, settings, epochs, evaluate=None, held=()):
-    """What a run is: recipe, all settings, epochs, data, what is measured after each epoch; and the
-    key that these make."""
-    given, settings = settings, arguments(recipe, tensors, settings)
-    if settings.get("epochs", 0) not in (0, epochs):
-        raise ValueError(
-            f"the recipe's schedule is for epochs={settings['epochs']}, the run has {epochs}: "
-            "give both the same number"
-        )
-    measured = [_measured_by(evaluate), sets.digest(*held)] if evaluate else None
-    about = identity(name_of(recipe), settings, epochs, measured, sets.digest(*tensors))
-    return about | {"given": given}
-
-
-def identity(recipe, settings, epochs, evaluate, data_sha256):
-    """The facts that make a run, its `key`, and its `kin`: the key of the same run on any data."""
-    facts = {"recipe": recipe, "settings": settings, "epochs": epochs, "evaluate": evaluate}
-    data = {"data_sha256": data_sha256}
-    return facts | data | {"kin": _hash(facts), "key": _hash(facts | data)}
-
-
-def arguments(recipe, tensors, settings):
-    """All keyword arguments of the recipe, defaults filled in; TypeError on an unknown one."""
-    bound = inspect.signature(recipe).bind(*tensors, **settings)
-    bound.apply_defaults()
-    return dict(list(bound.arguments.items())[len(tensors) :])
-
-
-def name_of(function):
-    """What a function is called in records: its module, below course_lib, and its name."""
-    return f"{function.__module__.removeprefix(PACKAGE + '.')}.{function.__name__}"
-
-
-def _measured_by(evaluate):
-    """A function of the library counts by its name, one that is written in a notebook by its text,
-    since no other can be known by what it does."""
-    if evaluate.__module__.split(".")[0] == PACKAGE:
-        return name_of(evaluate)
-    return f"{evaluate.__name__} {source_digest(evaluate)[:16]}"
-
-
-def _hash(value):
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 # ---- training -----------------------------------------------------------------------------------
@@ -245,45 +194,3 @@ def _keep(record, step, checkpoint, reserve):
         if abandoned(part):
             part.unlink(missing_ok=True)
     return record
-
-
-# ---- measurements beside a run ------------------------------------------------------------------
-
-
-class Measurement(NamedTuple):
-    """values: a tensor, a row a picture. seconds: what it took, also when it was opened."""
-
-    values: torch.Tensor
-    seconds: float
-
-
-def measure_or_load(run, function, tensors, settings, part=1000, title="measuring"):
-    """function(run.model, *tensors, **settings), a row a picture, kept beside the run.
-
-    For what takes minutes. It is computed `part` pictures at a time, each with its own seed and
-    kept at once, so that a kill loses one part at most. The key is made of the function's source,
-    the settings, the data and the run's weights. Pictures reach the function as floats in [0, 1].
-    """
-    settings = arguments(function, [run.model, *tensors], settings)
-    facts = [source_digest(function), sets.digest(*tensors), settings, part]
-    key = _hash([*facts, run.about["weights_sha256"]])
-    folder = records.folder_of(run.about) / f"{function.__name__}-{key}"
-    parts = []
-    for i in tqdm(range(0, len(tensors[0]), part), desc=title, unit="part", leave=False):
-        path = folder / f"{i}.safetensors"
-        try:
-            parts.append(read_tree(path))
-        except (FileNotFoundError, Damaged):
-            chosen = [t[i : i + part] for t in tensors]
-            parts.append(_measure(run.model, function, chosen, settings, i))
-            write_tree(path, parts[-1])
-    return Measurement(torch.cat([p["values"] for p in parts]), sum(p["seconds"] for p in parts))
-
-
-def _measure(model, function, tensors, settings, seed):
-    begun = time.perf_counter()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        floats = [pixels(t) if t.dtype == torch.uint8 else t for t in tensors]
-        values = function(model, *floats, **settings)
-    return {"values": values.cpu(), "seconds": time.perf_counter() - begun}

@@ -2,25 +2,27 @@
 
     python -m course_lib.training.shipping ship cvae.recipe-0123456789abcdef \\
         mnist/train:x mnist/train:one_hot       # a run of the cache, and the tensors behind it
+    python -m course_lib.training.shipping measure cvae.recipe-0123456789abcdef \\
+        mnist/test/2000:x:binary=0 mnist/test/2000:one_hot    # what was measured of these, too
     python -m course_lib.training.shipping check      # every shipped run whose data are here
     python -m course_lib.training.shipping restamp    # after code was moved or renamed
 
-ship moves a run from the cache to weights/, so that from then on everybody opens the same numbers.
+ship moves a run from the cache to weights/, so that from then on everybody opens the same numbers;
+measure does the same with the finished measurements of a shipped run on some pictures.
 restamp writes down today's code as that of a run only where its first five steps are the same; for
 a recipe that has another name now: restamp --renamed models.vae.recipe=models.vae.train.
 """
 
 import argparse
-import importlib
 import json
 import sys
 
 from course_lib.atomic import read_json, write_bytes, write_json
 from course_lib.data import inputs, sets
 from course_lib.paths import cache_root, weights_root
-from course_lib.training import fingerprint, records, runs
+from course_lib.training import fingerprint, keys, records, shipped_measurements
 from course_lib.training.checkpoint import Damaged
-from course_lib.training.source_digest import PACKAGE
+from course_lib.training.shipped_measurements import function_of, named
 
 LIMIT = 8e6  # bytes of one run's weights
 TERMS = {"celeba": "trained on CelebA: for non-commercial research and education only"}
@@ -32,7 +34,7 @@ def ship(name, words, half=False, average=False, limit=LIMIT):
     words: what opens its tensors, see data.inputs. half: matrices and kernels as float16. average:
     of the model its average alone. ValueError where the words name other data, or it is too large.
     """
-    about = {"recipe": name.rpartition("-")[0], "key": name.rpartition("-")[2]}
+    about = named(name)
     kept = records.read(records.cached(about))
     if kept is None:
         there = ", ".join(sorted(p.name for p in (cache_root() / "runs").glob("*"))) or "none"
@@ -54,6 +56,8 @@ def ship(name, words, half=False, average=False, limit=LIMIT):
     record |= {"stored": "float16" if half else "float32", "limit": limit}
     paths = records.shipped(record["about"])
     records.write(paths, record, states)
+    for path in shipped_measurements.files(paths[0]):  # of the weights that were there before
+        path.unlink()
     records.remove(about)
     return paths[0]
 
@@ -82,7 +86,7 @@ def problem(path, renamed=None):
     try:
         record, _ = records.read((path, path.with_suffix(".safetensors")))
         about = record["about"]
-        recipe = _function((renamed or {}).get(about["recipe"], about["recipe"]))
+        recipe = function_of((renamed or {}).get(about["recipe"], about["recipe"]))
         if not record.get("inputs"):
             raise Damaged("its record names no inputs")
         tensors = [inputs.tensor(word) for word in record["inputs"]]
@@ -103,18 +107,13 @@ def problem(path, renamed=None):
 
 def _described(recipe, tensors, about, renamed):
     """`about` with what today's code says of the run; its data are those it was trained on."""
-    settings = runs.arguments(recipe, tensors, about["given"])
+    settings = keys.arguments(recipe, tensors, about["given"])
     evaluate = about["evaluate"]
     if evaluate:
         evaluate = [renamed.get(evaluate[0], evaluate[0]), evaluate[1]]
-    return runs.identity(
-        runs.name_of(recipe), settings, about["epochs"], evaluate, about["data_sha256"]
+    return keys.identity(
+        keys.name_of(recipe), settings, about["epochs"], evaluate, about["data_sha256"]
     ) | {"given": about["given"]}
-
-
-def _function(name):
-    module, _, function = name.rpartition(".")
-    return getattr(importlib.import_module(f"{PACKAGE}.{module}"), function)
 
 
 def restamp(renamed=None):
@@ -123,6 +122,9 @@ def restamp(renamed=None):
     for path in manifests():
         try:
             fault, record = problem(path, renamed)
+            if not fault:
+                record, faults = shipped_measurements.restamped(path, record, renamed)
+                refused |= {f"{path.stem}.{name}": text for name, text in faults.items()}
         except sets.DataMissing as error:
             fault = f"its data are not here. {error}"
         if fault:
@@ -131,12 +133,15 @@ def restamp(renamed=None):
         target = records.shipped(record["about"])
         if record == read_json(path):
             continue
-        if target[0] != path:  # first the new pair, then the old one goes: a kill loses nothing
-            write_bytes(target[1], path.with_suffix(".safetensors").read_bytes())
+        old = [path, path.with_suffix(".safetensors"), *shipped_measurements.files(path)]
+        if target[0] != path:  # first the new files, then the old ones go: a kill loses nothing
+            for file in old[1:]:
+                name = file.name.replace(path.stem, target[0].stem, 1)
+                write_bytes(file.with_name(name), file.read_bytes())
         write_json(target[0], record)
         if target[0] != path:
-            path.unlink()
-            path.with_suffix(".safetensors").unlink()
+            for file in old:
+                file.unlink()
     return refused
 
 
@@ -150,6 +155,9 @@ def main(words=None):
     one.add_argument("--half", action="store_true", help="store matrices and kernels as float16")
     one.add_argument("--average", action="store_true", help="the averaged weights alone")
     one.add_argument("--limit", type=float, default=LIMIT, help="bytes at most (%(default)g)")
+    more = commands.add_parser("measure", help="move a shipped run's measurements to weights/")
+    more.add_argument("run", help="the run in weights/, by its name")
+    more.add_argument("inputs", nargs="+", help="the tensors that were measured, as above")
     commands.add_parser("check", help="hold every shipped run against today's code")
     again = commands.add_parser("restamp", help="the same, and write down what behaves alike")
     again.add_argument("--renamed", nargs="*", default=[], metavar="OLD=NEW", help="of a recipe")
@@ -167,19 +175,31 @@ def _ship(options):
     return 0
 
 
+def _measure(options):
+    for entry in shipped_measurements.ship(options.run, options.inputs):
+        print(f"shipped: {entry['name']}, {entry['n']} pictures")
+    return 0
+
+
 def _check(options):
-    return _report({path.stem: fault for path in manifests() if (fault := _fault(path))})
+    refused = {}
+    for path in manifests():
+        try:
+            refused |= _faults(path)
+        except sets.DataMissing as error:
+            print(f"{path.stem}: not looked at. {error}")
+    return _report(refused)
 
 
-def _fault(path):
-    try:
-        fault, record = problem(path)
-    except sets.DataMissing as error:
-        print(f"{path.stem}: not looked at. {error}")
-        return None
+def _faults(path):
+    """{what: why it does not hold} of a shipped run and of the measurements beside it."""
+    fault, record = problem(path)
     if record and records.shipped(record["about"])[0] != path:
-        return "it behaves as it did, under another key: run `make restamp`"
-    return fault
+        fault = "it behaves as it did, under another key: run `make restamp`"
+    if fault:
+        return {path.stem: fault}
+    measured = shipped_measurements.faults(path)
+    return {f"{path.stem}.{name}": fault for name, fault in measured.items()}
 
 
 def _restamp(options):
@@ -191,11 +211,12 @@ def _restamp(options):
 def _report(refused):
     for name, fault in refused.items():
         print(f"{name}: {fault}", file=sys.stderr)
-    print(f"{len(manifests()) - len(refused)} of {len(manifests())} shipped runs hold")
+    n = sum(path.stem not in refused for path in manifests())
+    print(f"{n} of {len(manifests())} shipped runs hold")
     return 1 if refused else 0
 
 
-COMMANDS = {"ship": _ship, "check": _check, "restamp": _restamp}
+COMMANDS = {"ship": _ship, "measure": _measure, "check": _check, "restamp": _restamp}
 
 if __name__ == "__main__":
     sys.exit(main())

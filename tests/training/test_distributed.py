@@ -22,7 +22,7 @@ from course_lib import data
 from course_lib.models import ae, hvae, vae
 from course_lib.paths import PREPARED_VERSION, cache_root
 from course_lib.training import __main__ as command
-from course_lib.training import distributed, fingerprint, loop, records, runs
+from course_lib.training import distributed, fingerprint, keys, loop, records, runs
 from course_lib.training.checkpoint import Checkpoint
 from course_lib.training.steps import LossStep, adam
 
@@ -396,7 +396,7 @@ def test_the_settings_of_a_family_are_options_with_its_types_and_defaults(capsys
     line = "hvae --data faces --epochs 3 --width 8 6 4 --lr 1e-2 --simple --no-bf16 --seed=2"
     options, settings = command.read(line.split())
     wanted = {"width": (8, 6, 4), "lr": 0.01, "simple": True, "bf16": False, "seed": 2}
-    assert settings == runs.arguments(hvae.recipe, [toy_family.pictures()], wanted)
+    assert settings == keys.arguments(hvae.recipe, [toy_family.pictures()], wanted)
     assert (options.data, options.epochs, options.recipe) == ("faces", 3, hvae.recipe)
     with pytest.raises(SystemExit) as end:
         command.main(["hvae", "--help"])

@@ -6,7 +6,7 @@ from toy_family import pictures, recipe
 
 from course_lib import data
 from course_lib.paths import cache_root
-from course_lib.training import runs
+from course_lib.training import measurements, runs
 
 
 def rows(model, x, scale=1.0):
@@ -26,7 +26,7 @@ def test_a_measurement_is_opened_and_equals_the_one_that_was_made(monkeypatch):
     run, x = kept(), pictures()
     first = runs.measure_or_load(run, rows, [x], {}, part=20)
     assert first.values.shape == (53,) and len(parts()) == 3 and first.seconds > 0
-    monkeypatch.setattr(runs, "_measure", lambda *a: pytest.fail("it was measured again"))
+    monkeypatch.setattr(measurements, "_measure", lambda *a: pytest.fail("it was measured again"))
     again = runs.measure_or_load(run, rows, [x], {}, part=20)
     assert torch.equal(first.values, again.values) and first.seconds == again.seconds
 
@@ -64,8 +64,8 @@ def test_a_damaged_or_missing_part_alone_is_made_anew(damage, monkeypatch):
         path.write_bytes(path.read_bytes()[:30])
     else:
         path.unlink()
-    made, measure = [], runs._measure
-    monkeypatch.setattr(runs, "_measure", lambda *a: made.append(a[-1]) or measure(*a))
+    made, measure = [], measurements._measure
+    monkeypatch.setattr(measurements, "_measure", lambda *a: made.append(a[-1]) or measure(*a))
     assert torch.equal(runs.measure_or_load(run, rows, [x], {}, part=20).values, expected)
     assert made == [20]
 
