@@ -37,7 +37,9 @@ def mlp(in_dim, width, out_dim):
 class ConvResidual(nn.Module):
     """h + two 3x3 convolutions, each behind batch norm and SiLU; the shape of h, (B, C, H, W).
 
-    With these blocks a VAE's samples from the prior hold together (docs/metrics.md has numbers).
+    They hold a VAE's samples from the prior together: on CelebA, with a code of 128 numbers and
+    after five epochs, a detector found a face in 0.93 of 500 samples, and in 0.45 without these
+    blocks (one training each).
     """
 
     def __init__(self, width):
