@@ -5,8 +5,6 @@ reader cannot use (states of widgets, parameters that were put in, times), and w
 made of into the notebook's metadata: a digest of its cells and of the shipped weights it opened.
 """
 
-import base64
-import io
 import json
 import sys
 from pathlib import Path
@@ -15,11 +13,10 @@ import execute
 import inputs
 import nbformat
 import store
+from packed import packed
 from pages import WIDGET
-from PIL import Image
 
 from course_lib.atomic import Unreadable, file_digest, write_text
-from course_lib.course.compact import compact
 from course_lib.paths import weights_root
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,28 +93,6 @@ def kept(output):
         data.pop(kind, None)
         output.metadata.pop(kind, None)
     return packed(output) if data.keys() - {"text/plain"} else None
-
-
-def packed(output):
-    """With its picture as compact as the report's figures; a grid of photographs as a JPEG, which
-    is a third of a PNG. The report keeps every level."""
-    data = output.get("data", {})
-    if "image/png" in data:
-        picture = compact(base64.b64decode(data.pop("image/png")))
-        about = output.metadata.pop("image/png", {})
-        photograph = jpeg(picture)
-        kind = "image/jpeg" if len(photograph) < 0.6 * len(picture) else "image/png"
-        chosen = photograph if kind == "image/jpeg" else picture
-        data[kind] = base64.b64encode(chosen).decode()
-        output.metadata[kind] = about
-    return output
-
-
-def jpeg(picture):
-    file = io.BytesIO()
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.save(file, "JPEG", quality=88, subsampling=0, optimize=True)
-    return file.getvalue()
 
 
 def shipped(opened):

@@ -20,6 +20,7 @@ import pages
 import store
 from execute import NotebookError
 from markup import PageError
+from packed import packed
 from store import ResultError
 from tqdm import tqdm
 
@@ -98,6 +99,8 @@ def publish_run(root, profile, name, work):
     about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds}
     part = {"about": about, "results": results, "answers": answers}
     nb.metadata.pop("widgets", None)  # megabytes for sliders that nobody answers
+    for output in (o for cell in nb.cells for o in cell.get("outputs", [])):
+        packed(output)
     executed = out / "notebooks" / f"{name}.ipynb"
     contents = {out / "figures" / file: picture for file, picture in pictures.items()}
     contents[out / f"{name}.html"] = html.encode()
