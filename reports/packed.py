@@ -15,7 +15,7 @@ def packed(output):
         picture = compact(base64.b64decode(data.pop("image/png")))
         about = output.metadata.pop("image/png", {})
         photograph = jpeg(picture)
-        kind = "image/jpeg" if len(photograph) < 0.75 * len(picture) else "image/png"
+        kind = "image/jpeg" if len(photograph) < 0.9 * len(picture) else "image/png"
         chosen = photograph if kind == "image/jpeg" else picture
         data[kind] = base64.b64encode(chosen).decode()
         output.metadata[kind] = about
