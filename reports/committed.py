@@ -12,6 +12,7 @@ from pathlib import Path
 import execute
 import inputs
 import nbformat
+import pictures
 import store
 from packed import packed
 from pages import WIDGET
@@ -20,10 +21,8 @@ from course_lib.atomic import Unreadable, file_digest, write_text
 from course_lib.paths import weights_root
 
 ROOT = Path(__file__).resolve().parents[1]
-EXECUTED = (
-    "01",
-    "02",
-)  # the two digits of each notebook in the new form: those that are committed executed
+# The two digits of each notebook in the new form: those that are committed executed.
+EXECUTED = ("01", "02")
 BYTES = 1_500_000  # a notebook, as a repository's web page still shows it
 SCRIPTS = (WIDGET, "application/javascript")
 
@@ -55,7 +54,9 @@ def taken_over(root, name):
     part = store.read_part(root / "reports" / "quick", name)
     if part is None:
         raise StaleError(f"{name} has no quick run; make report ONLY={name[:2]} makes one")
-    ran = execute.read(root / "reports" / "quick" / "notebooks" / f"{name}.ipynb")
+    quick = root / "reports" / "quick"
+    ran = execute.read(quick / "notebooks" / f"{name}.ipynb")
+    ran = pictures.restored(ran, quick / "figures")
     nb = with_outputs(execute.read(path), ran, name)
     weights = shipped(part["about"].get("opened", {}))
     nb.metadata["course"] = {"cells": inputs.cells_digest(path), "weights": weights}

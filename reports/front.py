@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from course_lib.atomic import replacing
+from course_lib.atomic import replacing, write_bytes
 from course_lib.course import figures
 from course_lib.models import cvae, vae
 from course_lib.paths import weights_root
@@ -46,8 +46,7 @@ def main():
     with torch.no_grad():
         rows = [faces("celeba", 128, 32), faces("faces", 64, 24), walk(), digits()]
     figure = figures.image_grid(torch.cat(rows), 14, scale=0.75)
-    with replacing(PICTURES / "front.png") as path:
-        path.write_bytes(figures.png(figure))
+    write_bytes(PICTURES / "front.png", figures.png(figure))
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import execute
 import overview
 import pages
+import pictures
 import store
 from markup import PageError
 
@@ -68,7 +69,8 @@ def draw(out, name, links, part, error, command):
     if part is None:
         write_text(page, pages.missing_page(name, links, error, command))
     elif executed.exists() and (not page.exists() or page.stat().st_mtime < pages.last_change()):
-        write_text(page, pages.page(execute.read(executed), name, links)[0])
+        nb = pictures.restored(execute.read(executed), out / "figures")
+        write_text(page, pages.page(nb, name, links)[0])
 
 
 def refresh(out, answers):

@@ -1,4 +1,4 @@
-"""The pictures inside an executed notebook, made small: the report's own files keep every level."""
+"""The pictures inside a committed notebook, made small: the report's own files keep every level."""
 
 import base64
 import io

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jinja2
 import nbformat
+import pictures
 import store
 from markup import PageError, check_page, inline_markdown, markdown, to_html
 from nbconvert import HTMLExporter
@@ -30,7 +31,6 @@ WIDGET_NOTE = (
 )
 SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
 PARAMETERS = {"injected-parameters": "Parameters of this run", "parameters": "Parameters"}
-IMAGES = {"image/png": "png", "image/jpeg": "jpg"}
 
 ANSWER = re.compile(r'<div class="answer" data-question="([\d.]+)">.*?</div>', re.DOTALL)
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
@@ -90,22 +90,18 @@ def render(template, **content):
 def take_figures(nb, name):
     """Move every displayed picture out of `nb`: returns {file name: bytes}, leaves a reference."""
     figures = {}
-    for cell in nb.cells:
-        for n, output in enumerate(cell.get("outputs", []), 1):
-            for kind in IMAGES.keys() & output.get("data", {}).keys():
-                about = output.metadata.get(kind, {})
-                file = f"{about.get('name') or f'{name}-{cell.id}-{n}'}.{IMAGES[kind]}"
-                content = base64.b64decode(output.data[kind])
-                if not str(about.get("alt", "")).strip():
-                    raise PageError(f"cell {cell.id}: a picture has no alt text; show it by keep()")
-                if figures.get(file, content) != content:
-                    raise PageError(f"cell {cell.id}: a second, different picture named {file}")
-                figures[file] = content
-                # A picture shown twice, as text and as figure, is one figure: keep only the image,
-                # and of an explorer that it is one.
-                data = {k: v for k, v in output.data.items() if k == WIDGET}
-                data["text/html"] = picture(file, content, about)
-                output.data = nbformat.from_dict(data)
+    for cell, output, kind, file in list(pictures.pictures(nb, name)):
+        about, content = output.metadata.get(kind, {}), base64.b64decode(output.data[kind])
+        if not str(about.get("alt", "")).strip():
+            raise PageError(f"cell {cell.id}: a picture has no alt text; show it by a record")
+        if figures.get(file, content) != content:
+            raise PageError(f"cell {cell.id}: a second, different picture named {file}")
+        figures[file] = content
+        # A picture shown twice, as text and as figure, is one figure: keep only the image,
+        # and of an explorer that it is one.
+        data = {k: v for k, v in output.data.items() if k == WIDGET}
+        data["text/html"] = picture(file, content, about)
+        output.data = nbformat.from_dict(data)
     return figures
 
 

@@ -13,15 +13,14 @@ import sys
 import time
 from pathlib import Path
 
-import committed
 import execute
 import index
 import nbformat
 import pages
+import pictures
 import store
 from execute import NotebookError
 from markup import PageError
-from packed import packed
 from store import ResultError
 from tqdm import tqdm
 
@@ -93,21 +92,16 @@ def publish_run(root, profile, name, work):
     nb, seconds = execute_watched(root, name, work, parameters)
     results, answers = store.load_results(work / "results", name)
     html, shown = pages.page(nb, name, store.notebooks(root))
-    pictures = shown | {path.name: path.read_bytes() for path in index.figures(work / "results")}
+    figures = shown | {path.name: path.read_bytes() for path in index.figures(work / "results")}
     title, questions = pages.outline(nb, name)
-    about = {"title": title, "questions": questions, "figures": sorted(pictures), **parameters}
+    about = {"title": title, "questions": questions, "figures": sorted(figures), **parameters}
     about["opened"] = store.opened(work / "results")
     about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds}
     part = {"about": about, "results": results, "answers": answers}
     nb.metadata.pop("widgets", None)  # megabytes for sliders that nobody answers
-    for output in (o for cell in nb.cells for o in cell.get("outputs", [])):
-        # `make notebooks` takes these pictures over; of other notebooks the page alone shows them.
-        if name[:2] in committed.EXECUTED:
-            packed(output)
-        else:
-            output.get("data", {}).pop("image/png", None)
+    pictures.refer(nb, name)
     executed = out / "notebooks" / f"{name}.ipynb"
-    contents = {out / "figures" / file: picture for file, picture in pictures.items()}
+    contents = {out / "figures" / file: picture for file, picture in figures.items()}
     contents[out / f"{name}.html"] = html.encode()
     contents[out / "results" / f"{name}.json"] = json.dumps(part, indent=1).encode()
     contents[executed] = nbformat.writes(nb).encode()

@@ -110,17 +110,6 @@ def planes(panels, label):
     return figure
 
 
-def _axes(width, height):
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.add_subplot()
-
-
-def _labelled(figure, axis, xlabel, ylabel):
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    sns.despine(ax=axis)
-    return figure
-
-
 def density_maps(panels, extent, xlabel, ylabel):
     """Densities as heat maps side by side, a panel each: {title: (density, curve, bars)}.
 
@@ -137,4 +126,15 @@ def density_maps(panels, extent, xlabel, ylabel):
         )
         axis.set(title=title, xlabel=xlabel, xlim=extent[:2], ylim=extent[2:])
     axes[0].set_ylabel(ylabel)
+    return figure
+
+
+def _axes(width, height):
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _labelled(figure, axis, xlabel, ylabel):
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    sns.despine(ax=axis)
     return figure

@@ -92,8 +92,7 @@ class Record:
 
 def show(figure, alt):
     """Show a Figure that is no result (a toy, a drawing), with what it shows in words."""
-    bundle = {"image/png": figures.png(figure), "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+    _display(compact(figures.png(figure)), {"alt": alt})
 
 
 def answer(question, text, profile="quick", **numbers):
@@ -202,8 +201,12 @@ def show_figure(name, figure, alt):
     """Show a Figure with its alt text, and save it for the report."""
     picture = compact(figures.png(figure))
     write_bytes(results_folder() / "figures" / f"{name}.png", picture)
-    meta = {"image/png": {"alt": alt, "name": name}}
-    display({"image/png": picture, "text/plain": alt}, raw=True, metadata=meta)
+    _display(picture, {"alt": alt, "name": name})
+
+
+def _display(picture, about):
+    bundle = {"image/png": picture, "text/plain": about["alt"]}
+    display(bundle, raw=True, metadata={"image/png": about})
 
 
 def question_of(name):
