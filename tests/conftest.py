@@ -1,6 +1,7 @@
 """Shared fixtures: every test gets a cache of its own, and real data only where they are."""
 
 import os
+import shutil
 
 import pytest
 import torch
@@ -76,3 +77,19 @@ def interrupted(run, step, at, monkeypatch):
         run()
     monkeypatch.setattr(step, "__call__", whole)
     return run()
+
+
+# ---- pages in a browser --------------------------------------------------------------------------
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        # Chromium has no sandbox of its own where tests run as root.
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

@@ -1,6 +1,5 @@
 """record(...) and answer(...): what they show, what they keep, what they refuse."""
 
-import json
 import math
 from types import SimpleNamespace
 
@@ -8,21 +7,12 @@ import pandas as pd
 import pytest
 import torch
 from IPython.display import HTML, Markdown
+from kept_results import ABOUT, RUN_ABOUT, kept
 
 from course_lib.course import figures, results
 
-ABOUT = {"data": "mnist", "sha256": "ab" * 32, "split": "test", "n": 360}
-RUN = SimpleNamespace(
-    about={
-        "settings": {"seed": 4, "batch": 128, "lr": 0.001},
-        "epochs": 3,
-        "steps": 30,
-        "device": "cpu (2 threads)",
-        "seconds": 12.34,
-        "data_sha256": "cd" * 32,
-        "key": "0123",
-    }
-)
+LEARNT = RUN_ABOUT | {"settings": {"seed": 4, "batch": 128, "lr": 0.001}}
+RUN = SimpleNamespace(about=LEARNT)
 CLAIMS = """
 ["2.3"]
 source = "S1"
@@ -54,10 +44,6 @@ def claimed(tmp_path, monkeypatch):
     path = tmp_path / "claims.toml"
     path.write_text(CLAIMS)
     monkeypatch.setattr("course_lib.course.claims.claims_file", lambda: path)
-
-
-def kept(name):
-    return json.loads((results.results_folder() / f"{name}.json").read_text())
 
 
 def nothing_kept():

@@ -1,6 +1,5 @@
 """What notebooks hand to the report, what they refuse, and the explorers."""
 
-import json
 import math
 import time
 from types import SimpleNamespace
@@ -8,6 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
+from kept_results import ABOUT, RUN_ABOUT, kept
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -20,17 +20,7 @@ from course_lib.course.widgets import explore
 from course_lib.models import ae
 from course_lib.paths import cache_root
 
-ABOUT = {"data": "mnist", "sha256": "ab" * 32, "split": "test", "n": 360}
 FULL = results.protocol(ABOUT, unit="nats per image")
-RUN_ABOUT = {
-    "settings": {"seed": 4, "batch": 128},
-    "epochs": 3,
-    "steps": 30,
-    "device": "cpu (2 threads)",
-    "seconds": 12.34,
-    "data_sha256": "cd" * 32,
-    "key": "0123",
-}
 
 
 @pytest.fixture
@@ -44,10 +34,6 @@ def shown(monkeypatch):
     for module in (inspection, first_results, results, widgets):
         monkeypatch.setattr(module, "display", display)
     return found
-
-
-def record(name):
-    return json.loads((results.results_folder() / f"{name}.json").read_text())
 
 
 def picture(value=0.5):
@@ -69,7 +55,7 @@ def test_keep_writes_the_record_of_the_contract(shown):
         numbers=numbers,
         protocol=FULL,
     )
-    found = record("q2-13-test-mse")
+    found = kept("q2-13-test-mse")
     assert found == {
         "kind": "result",
         "name": "q2-13-test-mse",
@@ -97,7 +83,7 @@ def test_numbers_are_printed_with_their_protocol(shown):
     first_results.keep("q1-1-mse", numbers={"mse": 0.123456}, protocol=FULL)
     text = shown[-1][0].data
     assert "mse = 0.1235" in text and "data mnist" in text and "unit nats per image" in text
-    assert record("q1-1-mse")["figure"] is None
+    assert kept("q1-1-mse")["figure"] is None
 
 
 def test_results_go_where_the_report_says(shown, tmp_path, monkeypatch):
@@ -173,7 +159,7 @@ def test_answer_writes_the_record_of_the_contract(shown):
         verdict="beaten",
         figure="q2-3-test-mse",
     )
-    assert record("answer-q2-3") == {
+    assert kept("answer-q2-3") == {
         "kind": "answer",
         "question": "2.3",
         "title": "Ten images",

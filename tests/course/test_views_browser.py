@@ -4,15 +4,12 @@ Each view is rendered on a bare page with a model as anywidget gives it; no kern
 """
 
 import json
-import shutil
 
 import pytest
 import torch
+from conftest import CHROMIUM
 
 from course_lib.course import views
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
 
 pytestmark = [
     pytest.mark.browser,
@@ -38,16 +35,6 @@ globalThis.model = {
 };
 view.render({ model, el: document.querySelector("#view") });
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        # Chromium has no sandbox of its own where tests run as root.
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """A built report in a real browser, from disk: nothing missing, fetched or cut off."""
 
-import shutil
-
 import inputs
 import pytest
 import run
 import small_course
+from conftest import CHROMIUM
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
 PAGES = ("index.html", "01_a.html")
 # Everything that makes a page too wide for a phone when it is not held in its own box.
 WIDE = {
@@ -49,16 +46,6 @@ def report(tmp_path_factory):
     small_course.write(root, "01_a", sources)
     assert inputs.main(["quick"], root) == 0 and run.run(root, "quick", "01_a") is None
     return root / "reports" / "quick"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        # Chromium has no sandbox of its own where tests run as root.
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def open_page(browser, path, width):
