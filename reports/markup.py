@@ -51,8 +51,9 @@ class Renderer(IPythonRenderer):
         return f'<h2 id="{anchor}">{text} {link}</h2>\n'
 
     def link(self, text, url, title=None):
-        # Notebooks link to each other; so do their pages.
-        return super().link(text, re.sub(r"^(\d\d_\w+)\.ipynb(?=$|#)", r"\1.html", url), title)
+        # Notebooks link to each other; so do their pages, which lie one folder deeper.
+        url = re.sub(r"^(\d\d_\w+)\.ipynb(?=$|#)", r"\1.html", url)
+        return super().link(text, re.sub(r"^\.\./docs/", "../../docs/", url), title)
 
 
 def mathml(latex, display):

@@ -148,3 +148,16 @@ def test_a_formula_that_cannot_be_read_is_said_on_one_line(latex):
     with pytest.raises(markup.PageError) as caught:
         markup.to_html(f"Before ${latex}$ after")
     assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "on_the_page"),
+    [
+        ("02_vae.ipynb", "02_vae.html"),
+        ("02_vae.ipynb#q2-3", "02_vae.html#q2-3"),
+        ("../docs/metrics.md", "../../docs/metrics.md"),
+        ("https://x.org/../docs/a.md", "https://x.org/../docs/a.md"),
+    ],
+)
+def test_a_notebooks_links_lead_from_its_page_to_the_same_place(written, on_the_page):
+    assert f'href="{on_the_page}"' in markup.to_html(f"[there]({written})")
