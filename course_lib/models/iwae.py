@@ -1,0 +1,73 @@
+"""A CVAE trained by a tighter bound: log p(x|c) >= E_q log 1/k sum_i p(x, z_i|c) / q(z_i|x, c).
+
+The importance-weighted bound, Burda, Grosse & Salakhutdinov, 2016. With k = 1 it is the ELBO; it
+rises with k, to log p(x|c). Nets and code are those of cvae.py. Nats per image.
+"""
+
+import math
+from functools import partial
+
+import torch
+from torch import nn
+
+from course_lib.data.batches import Batches, pixels
+from course_lib.models import cvae, gaussian, layers
+from course_lib.training.steps import LossStep, adam, warmed
+
+
+def log_weights(model, x, c, k):
+    """log p(x, z_i|c) / q(z_i|x, c) at k samples z_i of q for each picture, (B, k)."""
+    q_and_p = [*model.encode(x, c), *model.prior(c)]
+    x, c, *q_and_p = (t.repeat_interleave(k, 0) for t in (x, c, *q_and_p))
+    mu, logvar, mu_p, logvar_p = (t.float() for t in q_and_p)  # bfloat16 has too few digits
+    z = gaussian.sample(mu, logvar)
+    log_prior, log_q = gaussian.log_prob(z, mu_p, logvar_p), gaussian.log_prob(z, mu, logvar)
+    return (model.log_px(x, z, c) + log_prior - log_q).view(-1, k)
+
+
+def loss(model, x, c, k=4):
+    """Minus the bound with k samples, nats per image, for pixels in {0, 1}."""
+    bound = log_weights(model, x, c, k).logsumexp(1) - math.log(k)
+    return {"loss": -bound.mean()}
+
+
+def binary_loss(model, x, c, k=4):
+    """The loss of pixels sampled anew from their grey values at every step."""
+    return loss(model, torch.bernoulli(x), c, k)
+
+
+@torch.no_grad()
+def held_out(model, x, c, k=4):
+    """The loss on held-out pictures (uint8, 0 and 255), the same draws every time."""
+    parts = list(zip(x.split(500), c.split(500), strict=True))
+    with torch.random.fork_rng([x.device] if x.is_cuda else []):
+        torch.manual_seed(0)
+        losses = [loss(model, pixels(x), c, k)["loss"] * len(x) for x, c in parts]
+    return {"test loss": float(sum(losses)) / len(x)}
+
+
+def wide(c_dim=10, z_dim=32, seeing=320, width=560):
+    """cvae.large with more units in the decoder than in the encoder: what p(x|z, c) cannot say, no
+    q mends."""
+    encoder = layers.mlp(cvae.N_PIXELS + c_dim, seeing, 2 * z_dim)
+    decoder = layers.mlp(z_dim + c_dim, width, cvae.N_PIXELS)
+    return cvae.CVAE(encoder, decoder, z_dim, nn.Linear(c_dim, 2 * z_dim))
+
+
+def recipe(
+    x, c, epochs=60, k=4, z_dim=32, seeing=320, width=560, lr=2e-3, batch=128, ema=0.999,
+    bf16=True, seed=0,
+):  # fmt: skip
+    """Binary pixels, see descent. c: (N, c_dim) floats."""
+    model = wide(c.shape[1], z_dim, seeing, width).to(x.device)
+    batches = Batches(x, c, size=batch, seed=seed)
+    objective = partial(binary_loss, k=k)
+    return descent(model, objective, lr, epochs * len(batches), ema, bf16), batches
+
+
+def descent(model, loss, lr, n_steps, ema, bf16):
+    """LossStep by Adam: its rate rises over 200 steps and falls to 0 over n_steps along a cosine;
+    the weights are averaged."""
+    optimizer = adam(model, lr)
+    schedule = warmed(optimizer, 200, n_steps)
+    return LossStep(model, loss, optimizer, ema, schedule=schedule, bf16=bf16)
