@@ -8,7 +8,8 @@ from pathlib import Path
 
 import cv2
 import torch
-from scipy.stats import binomtest
+
+from course_lib.evaluation import stats
 
 CASCADE = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
 SIDE = 192  # pixels to which a picture is enlarged: the detector was made for faces in photographs
@@ -50,11 +51,5 @@ def _boxes(picture, margin, step, neighbours):
 
 
 def share_found(x):
-    """Share of pictures in which a face is found, with Wilson's 95 % interval: (share, low, high).
-
-    Wilson's interval is never empty, also where all or no pictures have one (Wilson 1927).
-    """
-    hits = faces_found(x)
-    test = binomtest(int(hits.sum()), len(hits))
-    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
-    return float(hits.float().mean()), float(interval.low), float(interval.high)
+    """Share of pictures in which a face is found, with its 95 % interval: (share, low, high)."""
+    return stats.share(faces_found(x))

@@ -1,7 +1,7 @@
 """Intervals, ROC curves, lagged correlations and epochs to a value: plain numbers, no model."""
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import binomtest, rankdata
 from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -14,6 +14,14 @@ def interval(statistic, *arrays, n_resamples=1000, seed=0, confidence=0.95):
     n = len(arrays[0])
     values = [statistic(*(a[i] for a in arrays)) for i in rng.integers(0, n, (n_resamples, n))]
     return tuple(np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist())
+
+
+def share(hits):
+    """(share, low, high) of True in hits (N,), with Wilson's 95 % interval (Wilson 1927): it is
+    never empty, also where all or none are True."""
+    hits = np.asarray(hits, bool)
+    test = binomtest(int(hits.sum()), len(hits)).proportion_ci(0.95, method="wilson")
+    return float(hits.mean()), float(test.low), float(test.high)
 
 
 def jackknife(statistic, *arrays):
