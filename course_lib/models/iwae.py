@@ -66,8 +66,8 @@ def recipe(
 
 
 def descent(model, loss, lr, n_steps, ema, bf16):
-    """LossStep by Adam: its rate rises over 200 steps and falls to 0 over n_steps along a cosine;
-    the weights are averaged."""
+    """LossStep by Adam: its rate rises over 200 steps, or a tenth of a short run, and falls to 0
+    over n_steps along a cosine; the weights are averaged."""
     optimizer = adam(model, lr)
-    schedule = warmed(optimizer, 200, n_steps)
+    schedule = warmed(optimizer, min(200, n_steps // 10), n_steps)
     return LossStep(model, loss, optimizer, ema, schedule=schedule, bf16=bf16)
