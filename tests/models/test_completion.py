@@ -189,8 +189,8 @@ def test_the_baseline_learns_from_grey_and_binary_pictures(monkeypatch):
 
 
 RECIPES = {
-    "CVAE": lambda: completion.recipe(X, 20, 3, 3, 8, 16, 32, batch=32, ema=0.5, bf16=False),
-    "baseline": lambda: completion.guess_recipe(X, 20, 32, batch=32, ema=0.5, bf16=False),
+    "CVAE": lambda: completion.recipe(X, 20, 3, 0.5, 3, 8, 16, 32, batch=32, ema=0.5, bf16=False),
+    "baseline": lambda: completion.guess_recipe(X, 20, 32, batch=32, ema=0.5),
 }
 
 
