@@ -4,14 +4,13 @@ Sohn, Lee & Yan, 2015, did it for quadrants. The loss bounds -log p(missing|give
 image. The baseline has no z: it guesses each missing pixel on its own.
 """
 
-from functools import partial
-
 import torch
 from torch import nn
 
 from course_lib.data.batches import Batches, pixels
 from course_lib.models import cvae, gaussian, iwae, layers
 from course_lib.models.cvae import N_PIXELS, SIDE
+from course_lib.training.steps import annealed
 
 CORNERS = ("upper left", "upper right", "lower left", "lower right")
 
@@ -144,17 +143,16 @@ def held_out(model, x):
 
 
 def recipe(
-    x, epochs=60, k=4, z_dim=32, seen=192, seeing=288, width=384, lr=2e-3, batch=128, ema=0.999,
-    bf16=True, seed=0,
+    x, epochs=60, k=4, tight=0.4, z_dim=32, seen=192, seeing=288, width=384, lr=2e-3, batch=128,
+    ema=0.999, bf16=True, seed=0,
 ):  # fmt: skip
     """One model for any hole."""
     model = Completer(z_dim, seen, seeing, width).to(x.device)
     batches = Batches(x, size=batch, seed=seed)
-    objective = partial(loss, k=k)
-    return iwae.descent(model, objective, lr, epochs * len(batches), ema, bf16), batches
+    return iwae.descent(model, loss, k, tight, lr, epochs * len(batches), ema, bf16), batches
 
 
-def guess_recipe(x, epochs=20, width=432, lr=2e-3, batch=128, ema=0.999, bf16=True, seed=0):
+def guess_recipe(x, epochs=20, width=432, lr=2e-3, batch=128, ema=0.999, seed=0):
     """The baseline for any hole, grey or binary."""
     model, batches = Guess(width).to(x.device), Batches(x, size=batch, seed=seed)
-    return iwae.descent(model, guess_loss, lr, epochs * len(batches), ema, bf16), batches
+    return annealed(model, guess_loss, lr, epochs * len(batches), ema), batches
