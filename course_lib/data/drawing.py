@@ -23,7 +23,7 @@ def centred(drawn):
 
 
 def _extent(used, at):
-    """How many places lie between the first and the last that is used, both included; 1 at least."""
+    """From the first to the last place that is used, both included; 1 at least."""
     first = torch.where(used > 0, at, float(SIDE)).amin()
     last = torch.where(used > 0, at, -1.0).amax()
     return (last - first + 1).clamp(min=1)
