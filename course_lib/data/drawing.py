@@ -18,8 +18,8 @@ def centred(drawn):
     zero = torch.zeros_like(scale)
     where = torch.stack([scale, zero, x, zero, scale, y]).view(1, 2, 3)
     grid = F.affine_grid(where, drawn.shape, align_corners=False)
-    soft = F.avg_pool2d(drawn, 3, 1, 1)
-    return F.grid_sample(soft, grid, align_corners=False).clamp(0, 1)
+    moved = F.grid_sample(drawn, grid, align_corners=False)
+    return F.avg_pool2d(moved, 3, 1, 1).clamp(0, 1)
 
 
 def _extent(used, at):
