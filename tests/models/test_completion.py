@@ -51,18 +51,31 @@ def test_corners_are_called_by_their_names():
         completion.quadrants("upper left", "bottom left")
 
 
-def test_two_of_three_masks_are_quadrants_and_every_way_is_chosen_alike():
-    masks = completion.random_masks(21_000, torch.device("cpu"))
-    assert masks.shape == (21_000, 1, 28, 28) and set(masks.unique().tolist()) == {0.0, 1.0}
+def kinds(masks):
+    """Of masks (n, 1, 28, 28), which of WAYS each one is, (n, 14) True or False."""
     ways = torch.stack([completion.quadrants(*way)[0, 0] for way in WAYS])
-    same = (masks == ways).flatten(2).all(2)  # (21000, 14)
-    assert same.sum(0).min() > 800 and same.sum(0).max() < 1200
+    return (masks == ways).flatten(2).all(2)
+
+
+def test_half_of_the_masks_are_the_published_ones_and_every_way_is_chosen():
+    masks = completion.random_masks(28_000, torch.device("cpu"))
+    assert masks.shape == (28_000, 1, 28, 28) and set(masks.unique().tolist()) == {0.0, 1.0}
+    share = kinds(masks).float().mean(0)
+    for way, found in zip(WAYS, share.tolist(), strict=True):
+        published = set(way) in map(set, completion.PUBLISHED.values())
+        expected = 1 / 4 / 14 + published / 6
+        assert 0.8 * expected < found < 1.2 * expected
+
+
+def test_as_many_quadrants_are_given_as_are_published():
+    assert {n: len(way) for n, way in completion.PUBLISHED.items()} == {1: 1, 2: 2, 3: 3}
+    assert completion.quadrants(*completion.PUBLISHED[2])[..., :14].all()
+    assert not completion.quadrants(*completion.PUBLISHED[3])[..., 14:, 14:].any()
 
 
 def test_the_other_masks_have_one_rectangular_hole_anywhere():
-    masks = completion.random_masks(6000, torch.device("cpu"))[:, 0]
-    ways = torch.stack([completion.quadrants(*way)[0, 0] for way in WAYS])
-    holes = 1 - masks[~(masks[:, None] == ways).flatten(2).all(2).any(1)]
+    masks = completion.random_masks(8000, torch.device("cpu"))
+    holes = 1 - masks[~kinds(masks).any(1), 0]
     assert 1700 < len(holes) < 2200
     rows, columns = holes.amax(2), holes.amax(1)
     assert torch.equal(holes, rows[:, :, None] * columns[:, None, :])  # an outer product
@@ -72,12 +85,13 @@ def test_the_other_masks_have_one_rectangular_hole_anywhere():
         assert side.mean(0).min() > 0.1, "every place is hidden now and then"
 
 
-def test_what_is_shown_is_the_given_part_and_the_mask():
-    x, mask = torch.rand(3, 1, 28, 28) + 0.1, completion.quadrants("upper right")
-    part, where = completion.shown(x, mask).view(3, 2, 28, 28).unbind(1)
-    assert torch.equal(where, mask[0].expand(3, 28, 28))
-    assert torch.equal(part[:, :14, 14:], x[:, 0, :14, 14:])
+def test_what_is_shown_is_the_given_part_and_zeros():
+    x, mask = torch.rand(3, 1, 28, 28), completion.quadrants("upper right")
+    part = completion.shown(x, mask).view(3, 28, 28)
+    torch.testing.assert_close((part[:, :14, 14:] + 1) / 2, x[:, 0, :14, 14:])
     assert not part[:, 14:].any() and not part[:, :14, :14].any()
+    ends = completion.shown(torch.tensor([0.0, 1.0]).expand(1, 1, 28, 2).repeat(1, 1, 1, 14), mask)
+    assert set(ends.unique().tolist()) == {-1.0, 0.0, 1.0}, "black is not as unknown as missing"
 
 
 # ---- the CVAE -----------------------------------------------------------------------------------
