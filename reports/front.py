@@ -13,7 +13,7 @@ from PIL import Image
 
 from course_lib.atomic import replacing, write_bytes
 from course_lib.course import figures
-from course_lib.models import cvae, vae
+from course_lib.models import iwae, vae
 from course_lib.paths import weights_root
 from course_lib.training import records
 
@@ -24,7 +24,7 @@ SIZE = (240, 120)
 PARTS = {
     "01": ("quick/figures/q1-1-random.png", 0, 0, 480),
     "02": ("quick/figures/q2-4-32.png", 0, 0, 480),
-    "03": ("full/figures/q3-4-grid.png", 0, 26, 480),
+    "03": ("quick/figures/q3-4-grid.png", 0, 0, 480),
     "04": ("full/figures/q4-7-grid.png", 468, 16, 440),
     "05": ("full/figures/q5-3-samples.png", 0, 0, 720),
     "06": ("full/figures/q6-3-pairs.png", 66, 0, 500),
@@ -98,7 +98,7 @@ def digits():
     """Wanted digits, 0 to 9 and on, by the larger CVAE of notebook 03."""
     torch.manual_seed(1)
     labelled = lambda record: record["inputs"][1].endswith("one_hot")
-    net = shipped("cvae.large_recipe", cvae.large(), labelled)
+    net = shipped("iwae.recipe", iwae.wide(10), labelled)
     pictures = net.generate(F.one_hot(torch.arange(14) % 10, 10).float())
     return F.interpolate(pictures.view(14, 1, 28, 28), size=64).expand(-1, 3, -1, -1)
 

@@ -77,16 +77,8 @@ def small(c_dim=10, z_dim=2):
     return CVAE(encoder, decoder, z_dim)
 
 
-def large(c_dim=10, z_dim=32, width=512):
-    """Batch norm, SiLU, as many units in each layer; the prior is learned where there is a c."""
-    prior_net = nn.Linear(c_dim, 2 * z_dim) if c_dim else None
-    encoder = layers.mlp(N_PIXELS + c_dim, width, 2 * z_dim)
-    decoder = layers.mlp(z_dim + c_dim, width, N_PIXELS)
-    return CVAE(encoder, decoder, z_dim, prior_net)
-
-
 def twin(c_dim=10, z_dim=16, width=256):
-    """Batch norm and SiLU as in `large`, but p(z|c) = N(0, I) for any c: so a CVAE and a VAE
+    """Batch norm, SiLU, as many units in each layer; p(z|c) = N(0, I), so that a CVAE and a VAE
     (c_dim = 0) differ in the label alone."""
     encoder = layers.mlp(N_PIXELS + c_dim, width, 2 * z_dim)
     return CVAE(encoder, layers.mlp(z_dim + c_dim, width, N_PIXELS), z_dim)
@@ -111,15 +103,8 @@ def recipe(x, c, z_dim=2, lr=1e-3, batch=100, seed=0):
     return LossStep(model, loss, adam(model, lr)), Batches(x, c, size=batch, seed=seed)
 
 
-def large_recipe(x, c, epochs=50, z_dim=32, width=512, lr=2e-3, batch=128, ema=0.999, seed=0):
-    """Binary pixels; the rate falls to 0 over `epochs` along a cosine; the weights are averaged."""
-    model = large(c.shape[1], z_dim, width).to(x.device)
-    batches = Batches(x, c, size=batch, seed=seed)
-    return annealed(model, binary_loss, lr, epochs * len(batches), ema), batches
-
-
 def twin_recipe(x, c, epochs=10, z_dim=16, width=256, lr=2e-3, batch=256, ema=0.995, seed=0):
-    """Trained as the large net: binary pixels, a falling rate, averaged weights."""
+    """Binary pixels; the rate falls to 0 over `epochs` along a cosine; the weights are averaged."""
     model = twin(c.shape[1], z_dim, width).to(x.device)
     batches = Batches(x, c, size=batch, seed=seed)
     return annealed(model, binary_loss, lr, epochs * len(batches), ema), batches

@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 
 from course_lib import data
 from course_lib.evaluation import likelihood
-from course_lib.models import cvae, gaussian
+from course_lib.models import cvae, gaussian, iwae
 
 both_priors = pytest.mark.parametrize("learned", [False, True], ids=["N(0, I)", "learned prior"])
 
@@ -210,4 +210,4 @@ def test_the_grid_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="one c for all pictures"):
         likelihood.on_grid(cvae.small(), x, torch.eye(10)[:2])
     with pytest.raises(ValueError, match="prior N\\(0, I\\)"):
-        likelihood.on_grid(cvae.large(10, 2, 8).eval(), x, one_hot(0, 2, 10))
+        likelihood.on_grid(iwae.wide(10, 2, 8, 8).eval(), x, one_hot(0, 2, 10))

@@ -1,4 +1,4 @@
-"""The CVAE and what it is used for, inpainting: losses, nets and masks, away from their start."""
+"""The CVAE: losses, nets and recipes, away from their start."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 from course_lib import data
 from course_lib.evaluation import likelihood
-from course_lib.models import cvae, inpainting
+from course_lib.models import cvae, iwae
 from course_lib.training import loop
 
 
@@ -23,7 +23,7 @@ def digits(n=24, split="train"):
 
 def labelled(c_dim=10):
     """A CVAE with a learned prior that lies away from N(0, I), in evaluation mode."""
-    return awake(cvae.large(c_dim, z_dim=3, width=16), 0.3)
+    return awake(iwae.wide(c_dim, 3, 16, 16), 0.3)
 
 
 def normal(mu, logvar):
@@ -143,15 +143,16 @@ def test_the_small_net_is_that_of_the_seed():
     assert count(model) - count(vae) == 10 * 512 + 10 * 256
 
 
-def test_the_large_net_learns_its_prior_where_there_is_a_condition():
-    assert cvae.large(c_dim=0).prior_net is None
-    model = cvae.large(10, z_dim=32, width=512)
-    assert linears(model.encoder) == [(794, 512), (512, 512), (512, 64)]
-    assert linears(model.decoder) == [(42, 512), (512, 512), (512, 784)]
-    assert (model.prior_net.in_features, model.prior_net.out_features) == (10, 64)
+def test_twins_differ_in_the_label_alone():
+    with_label, without = cvae.twin(10, 16, 256), cvae.twin(0, 16, 256)
+    assert linears(with_label.encoder) == [(794, 256), (256, 256), (256, 32)]
+    assert linears(with_label.decoder) == [(26, 256), (256, 256), (256, 784)]
+    assert linears(without.encoder) == [(784, 256), (256, 256), (256, 32)]
+    assert linears(without.decoder) == [(16, 256), (256, 256), (256, 784)]
+    assert with_label.prior_net is None and without.prior_net is None
 
 
-@pytest.mark.parametrize("net", [cvae.small, cvae.large])
+@pytest.mark.parametrize("net", [cvae.small, cvae.twin])
 def test_without_a_condition_it_is_a_vae(net):
     model, (x, _) = awake(net(c_dim=0, z_dim=4), 0.03), digits(6)
     c = torch.zeros(6, 0)
@@ -171,162 +172,12 @@ def test_shapes_and_pixels():
     assert generated.shape == x.shape and 0 <= generated.min() and generated.max() <= 1
 
 
-# ---- masks --------------------------------------------------------------------------------------
-
-WAYS = [w for n in (1, 2, 3) for w in itertools.combinations(inpainting.CORNERS, n)]
-PLACES = dict(
-    zip(inpainting.CORNERS, [(0, 0), (0, 14), (14, 0), (14, 14)], strict=True)
-)  # row and column of the first pixel
-
-
-@pytest.mark.parametrize("given", WAYS, ids=" + ".join)
-def test_a_mask_is_one_on_the_named_quadrants(given):
-    expected = torch.zeros(28, 28)
-    for name in given:
-        top, left = PLACES[name]
-        expected[top : top + 14, left : left + 14] = 1
-    mask = inpainting.quadrants(*given)
-    assert mask.shape == (1, 1, 28, 28) and torch.equal(mask[0, 0], expected)
-
-
-def test_corners_are_called_by_their_names():
-    assert inpainting.CORNERS == ("upper left", "upper right", "lower left", "lower right")
-    assert inpainting.quadrants(*inpainting.CORNERS).all() and not inpainting.quadrants().any()
-    with pytest.raises(ValueError, match=r"no quadrant is called \['bottom left'\]; there are"):
-        inpainting.quadrants("upper left", "bottom left")
-
-
-def test_every_way_to_give_one_to_three_quadrants_is_chosen_alike():
-    masks = inpainting._random_masks(14_000, torch.device("cpu"))
-    assert masks.shape == (14_000, 1, 28, 28)
-    kinds, counts = masks[:, 0].unique(dim=0, return_counts=True)
-    expected = torch.stack([inpainting.quadrants(*way)[0, 0] for way in WAYS]).unique(dim=0)
-    assert torch.equal(kinds, expected), "fourteen, never none nor all of them"
-    assert counts.min() > 800 and counts.max() < 1200
-
-
-def test_the_condition_is_what_is_given_and_where():
-    x, mask = torch.rand(3, 1, 28, 28) + 0.1, inpainting.quadrants("upper right")
-    c = inpainting.condition(x, mask)
-    assert c.shape == (3, 1568)
-    shown, where = c.view(3, 2, 28, 28).unbind(1)
-    assert torch.equal(where, mask[0].expand(3, 28, 28))
-    assert torch.equal(shown[:, :14, 14:], x[:, 0, :14, 14:])
-    assert not shown[:, 14:].any() and not shown[:, :14, :14].any()
-
-
-# ---- inpainting ---------------------------------------------------------------------------------
-
-
-def inpainter():
-    return awake(inpainting.Inpainter(z_dim=3, width=16), 0.1)
-
-
-def pairs(n=6):
-    """Binary pictures, masks that differ from picture to picture, and conditions."""
-    x = digits(n)[0].round()
-    mask = torch.cat([inpainting.quadrants(*way) for way in WAYS[:: len(WAYS) // n][:n]])
-    return x, mask, inpainting.condition(x, mask)
-
-
-def bernoulli_nll_of_missing(x, mask, logits):
-    terms = -Bernoulli(logits=logits).log_prob(x)
-    return torch.stack([t[m == 0].sum() for t, m in zip(terms, mask, strict=True)])
-
-
-def test_only_missing_pixels_count(monkeypatch):
-    model, (x, mask, c) = inpainter(), pairs()
-    logits = 2 * torch.randn(6, 1, 28, 28)
-    monkeypatch.setattr(model, "decode", lambda z, c: logits)
-    found = model.log_px(x, None, c)
-    torch.testing.assert_close(found, -bernoulli_nll_of_missing(x, mask, logits))
-    logits = torch.where(mask == 1, 7.0, logits)
-    assert torch.equal(model.log_px(x, None, c), found)
-    logits = torch.where(mask == 0, logits + 0.5, logits)
-    assert (model.log_px(x, None, c) - found).abs().min() > 1
-
-
-def test_inpainting_loss_is_that_of_torch_distributions():
-    model, x = inpainter(), digits(12)[0]
-    torch.manual_seed(4)
-    terms = inpainting.loss(model, x)
-    torch.manual_seed(4)
-    drawn = torch.bernoulli(x)
-    mask = inpainting._random_masks(12, x.device)
-    c = torch.cat([(drawn * mask).flatten(1), mask.flatten(1)], 1)
-    mu, logvar = model.encoder(torch.cat([drawn.flatten(1), c], 1)).split(3, 1)
-    z = mu + (0.5 * logvar).exp() * torch.randn_like(mu)
-    logits = model.decoder(torch.cat([z, c], 1)).view_as(x)
-    recon = bernoulli_nll_of_missing(drawn, mask, logits).mean()
-    mu_p, logvar_p = model.prior_net(c).split(3, 1)
-    kl = kl_divergence(normal(mu, logvar), normal(mu_p, logvar_p)).mean()
-    assert_terms(terms, recon, kl)
-
-
-def test_inpainting_is_bounded_by_its_likelihood():
-    model, (x, _, c) = inpainter(), pairs()
-    bound, found = likelihood.bound(model, x, c, 500), likelihood.log_likelihood(model, x, c, 500)
-    assert (bound < found).all() and (found < 0).all()
-
-
-def test_when_all_is_given_no_pixel_is_left_to_be_modelled():
-    """log p of no pixels is 0: the weights p(z|c) / q(z|x, c) have the mean 1."""
-    model, x = inpainter(), digits(4)[0].round()
-    with torch.no_grad():  # q broad about the prior, and not it
-        for net in (model.encoder, model.prior_net):
-            net[-1].weight *= 0.1
-        model.encoder[-1].bias[3:] += 0.5
-    found = likelihood.log_likelihood(model, x, inpainting.condition(x, torch.ones_like(x)), 5000)
-    torch.testing.assert_close(found, torch.zeros(4), atol=0.05, rtol=0)
-    assert (
-        likelihood.bound(model, x, inpainting.condition(x, torch.ones_like(x)), 500) < -0.05
-    ).all()
-
-
-@pytest.mark.parametrize(
-    "net", [inpainter, lambda: awake(inpainting.Guess(16))], ids=["CVAE", "guess"]
-)
-def test_what_is_given_stays_and_the_rest_is_generated(net):
-    model, (x, mask, c) = net(), pairs()
-    torch.manual_seed(3)
-    filled = inpainting.fill(model, x, mask)
-    torch.manual_seed(3)
-    generated = model.generate(c)
-    assert torch.equal(filled[mask == 1], x[mask == 1])
-    assert torch.equal(filled[mask == 0], generated[mask == 0])
-    assert 0 < generated.min() and generated.max() < 1 and generated.std() > 0.01
-
-
-def test_the_cvae_completes_in_many_ways_the_baseline_in_one():
-    x, mask = digits(3)[0], inpainting.quadrants("upper left")
-    model, guess = inpainter(), awake(inpainting.Guess(16))
-    assert (inpainting.fill(model, x, mask) - inpainting.fill(model, x, mask)).abs().max() > 1e-3
-    assert torch.equal(inpainting.fill(guess, x, mask), inpainting.fill(guess, x, mask))
-
-
-def test_the_baselines_likelihood_by_hand():
-    model, (x, mask, c) = awake(inpainting.Guess(16)), pairs()
-    with torch.no_grad():
-        expected = bernoulli_nll_of_missing(x, mask, model.net(c).view_as(x))
-        torch.testing.assert_close(inpainting.guess_nll(model, x, c), expected)
-    grey = digits(12)[0]
-    torch.manual_seed(6)
-    found = inpainting.guess_loss(model, grey)["loss"]
-    torch.manual_seed(6)
-    drawn = torch.bernoulli(grey)
-    mask = inpainting._random_masks(12, x.device)
-    logits = model(torch.cat([(drawn * mask).flatten(1), mask.flatten(1)], 1))
-    torch.testing.assert_close(found, bernoulli_nll_of_missing(drawn, mask, logits).mean())
-
-
 # ---- every recipe -------------------------------------------------------------------------------
 
 X, Y = data.load("mnist", n=64)[:2]
 RECIPES = {
     "cvae": lambda: cvae.recipe(X, torch.eye(10)[Y], batch=32),
-    "large": lambda: cvae.large_recipe(X, torch.eye(10)[Y], 20, 3, 32, batch=32, ema=0.5),
-    "inpainting": lambda: inpainting.recipe(X, 20, 3, 32, batch=32, ema=0.5),
-    "guess": lambda: inpainting.guess_recipe(X, 20, 32, batch=32, ema=0.5),
+    "twin": lambda: cvae.twin_recipe(X, torch.eye(10)[Y], 20, 3, 32, batch=32, ema=0.5),
 }
 
 
@@ -341,9 +192,8 @@ def test_every_parameter_learns_and_the_loss_falls(name):
     assert (step.best is step.model) == (name == "cvae") and not step.best.training
 
 
-@pytest.mark.parametrize("name", ["large", "inpainting", "guess"])
-def test_the_rate_falls_to_nothing_along_a_cosine(name):
-    step, batches = RECIPES[name]()
+def test_the_rate_of_a_twin_falls_to_nothing_along_a_cosine():
+    step, batches = RECIPES["twin"]()
     rate = lambda: step.optimizer.param_groups[0]["lr"]
     start = rate()
     loop.fit(step, batches, epochs=10, progress=False)

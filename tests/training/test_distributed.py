@@ -406,7 +406,7 @@ def test_the_settings_of_a_family_are_options_with_its_types_and_defaults(capsys
 
 
 def test_a_recipe_with_a_schedule_is_given_the_epochs_of_the_run():
-    line = "inpainting.guess_recipe --data mnist --epochs 7"
+    line = "completion.guess_recipe --data mnist --epochs 7"
     assert command.read(line.split())[1]["epochs"] == 7
 
 
