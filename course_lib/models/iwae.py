@@ -53,8 +53,8 @@ def held_out(model, x, c, k=4):
 
 
 def wide(c_dim=10, z_dim=32, seeing=320, width=560):
-    """A learned prior, and more units in the decoder than in the encoder: what p(x|z, c) cannot say, no
-    q mends."""
+    """A learned prior, and more units in the decoder than in the encoder: what p(x|z, c) cannot
+    say, no q mends."""
     encoder = layers.mlp(cvae.N_PIXELS + c_dim, seeing, 2 * z_dim)
     decoder = layers.mlp(z_dim + c_dim, width, cvae.N_PIXELS)
     return cvae.CVAE(encoder, decoder, z_dim, nn.Linear(c_dim, 2 * z_dim))
