@@ -111,7 +111,7 @@ def test_old_notebooks_without_ids_run_and_are_up_to_date_after(one, minor):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda nb: None, None),
         (lambda nb: nb.cells[-1].outputs.clear(), "did not live to the end"),
@@ -119,7 +119,7 @@ def test_old_notebooks_without_ids_run_and_are_up_to_date_after(one, minor):
         (lambda nb: nb.cells[0].update(execution_count=None), "cell a: did not run"),
     ],
 )
-def test_every_mark_of_a_finished_run_is_asked_for(spoil, said):
+def test_every_mark_of_a_finished_run_is_asked_for(spoil, message):
     nb = nbformat.v4.new_notebook()
     nb.cells = [nbformat.v4.new_code_cell(id=i) for i in ("a", execute.END_ID)]
     for cell in nb.cells:
@@ -127,7 +127,7 @@ def test_every_mark_of_a_finished_run_is_asked_for(spoil, said):
     nb.cells[-1].outputs = [nbformat.v4.new_output("stream", text="word\n")]
     spoil(nb)
     fault = execute.first_fault(nb, "word")
-    assert fault is None if said is None else said in fault
+    assert fault is None if message is None else message in fault
 
 
 def test_outputs_and_counts_kept_in_a_notebook_are_no_sign_of_a_run(one):
