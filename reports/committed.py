@@ -98,17 +98,17 @@ def kept(output):
 
 def shipped(opened):
     """{run: sha256 of its weights} of those among the opened runs that ship with the course."""
-    found = {}
+    digests = {}
     for name, digest in sorted(opened.items()):
         weights = weights_root() / f"{name}.safetensors"
         if weights.exists():
-            found[name] = file_digest(weights)
-            if digest != found[name]:
+            digests[name] = file_digest(weights)
+            if digest != digests[name]:
                 raise StaleError(
                     f"{name} was opened from the cache, and other weights ship: delete its folder "
                     "in cache/runs and make the report again"
                 )
-    return found
+    return digests
 
 
 def check_size(name, nb, size):
@@ -116,8 +116,10 @@ def check_size(name, nb, size):
         return
     sizes = {c["id"]: len(json.dumps(c["outputs"])) for c in nb.cells if c.cell_type == "code"}
     largest = sorted(sizes, key=sizes.get, reverse=True)[:3]
-    said = ", ".join(f"{cell} {sizes[cell]:,}" for cell in largest)
-    raise StaleError(f"{name} has {size:,} bytes, more than {BYTES:,}; the largest outputs: {said}")
+    where = ", ".join(f"{cell} {sizes[cell]:,}" for cell in largest)
+    raise StaleError(
+        f"{name} has {size:,} bytes, more than {BYTES:,}; the largest outputs: {where}"
+    )
 
 
 def faults(path):

@@ -104,14 +104,14 @@ def merge(profile, parts, errors, tables):
 
 def answers_of(parts, profile, tables):
     """{question: answer} in order, each with what claims.toml says of it and its heading."""
-    found = {}
+    answers = {}
     for part in parts:
         titles = {q["question"]: q["title"] for q in part["about"]["questions"]}
         for kept in part["answers"]:
             answer, number = claims.joined(kept, profile, tables), kept["question"]
             answer["title"] = answer["title"] or titles.get(number, "")
-            found[number] = {k: v for k, v in answer.items() if k not in ("kind", "protocol")}
-    return {number: found[number] for number in sorted(found, key=store.question_key)}
+            answers[number] = {k: v for k, v in answer.items() if k not in ("kind", "protocol")}
+    return {number: answers[number] for number in sorted(answers, key=store.question_key)}
 
 
 def figures(folder):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import store
 
-from course_lib.atomic import Unreadable, file_digest, write_text
+from course_lib.atomic import Unreadable, file_digest, read_json, write_json
 from course_lib.paths import cache_root
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,9 +85,13 @@ def whole(out, part):
 
 
 def write(path, parameters, files, again):
-    text = json.dumps({"parameters": parameters, "files": files}, indent=1) + "\n"
-    if again or not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
-        write_text(path, text)
+    value = {"parameters": parameters, "files": files}
+    try:
+        same = read_json(path) == value
+    except (FileNotFoundError, Unreadable):
+        same = False
+    if again or not same:
+        write_json(path, value)
 
 
 def digests(root):

@@ -121,13 +121,13 @@ class Inventory(HTMLParser):
 
 def check_page(html, name, figures):
     """Raise PageError unless all that `html` shows is in it or among `figures` beside it."""
-    found = Inventory()
-    found.feed(html)
-    faults = found.faults
-    pictures = [address for address in found.images if not address.startswith("data:")]
+    result = Inventory()
+    result.feed(html)
+    faults = result.faults
+    pictures = [address for address in result.images if not address.startswith("data:")]
     faults += [f"no picture {address}" for address in pictures if address not in figures]
-    faults += [f"no place #{i} for a link" for i in found.inner if i and i not in found.ids]
-    twice = sorted({i for i in found.ids if found.ids.count(i) > 1})
+    faults += [f"no place #{i} for a link" for i in result.inner if i and i not in result.ids]
+    twice = sorted({i for i in result.ids if result.ids.count(i) > 1})
     faults += [f"two places named #{i}" for i in twice]
     styles = re.findall(r"<style[^>]*>(.*?)</style>", html, re.DOTALL)
     faults += ["a style sheet fetches from outside" for css in styles if EXTERNAL_CSS.search(css)]

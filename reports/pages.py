@@ -39,8 +39,8 @@ QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTIL
 def outline(nb, name):
     """(title, [{"question", "title"}, ...]) as the notebook's headings give them."""
     texts = [cell.source for cell in nb.cells if cell.cell_type == "markdown"]
-    found = QUESTION.findall("\n".join(texts))
-    return store.title(texts, name), [{"question": number, "title": rest} for number, rest in found]
+    pairs = QUESTION.findall("\n".join(texts))
+    return store.title(texts, name), [{"question": number, "title": rest} for number, rest in pairs]
 
 
 def page(nb, name, links):
@@ -64,9 +64,9 @@ def page(nb, name, links):
 def with_answers(html, answers):
     """A page with its answers as they are now, {question: joined answer}; the rest as it was."""
 
-    def now(found):
-        answer = answers.get(found[1])
-        return to_html(claims.in_words(answer)).strip() if answer else found[0]
+    def now(match):
+        answer = answers.get(match[1])
+        return to_html(claims.in_words(answer)).strip() if answer else match[0]
 
     return ANSWER.sub(now, html)
 
@@ -151,13 +151,13 @@ def is_progress(model_id, state):
 def summary(cell):
     """What stands in place of a code cell that is folded: its first comment, else its length."""
     tags, lines = cell.metadata.get("tags", []), cell.source.strip().splitlines()
-    for tag, said in PARAMETERS.items():
+    for tag, text in PARAMETERS.items():
         if tag in tags:
-            return said
+            return text
     length = f"{len(lines)} line{'s' if len(lines) > 1 else ''}"
     comment = lines[0].lstrip("# ").rstrip(".:") if lines[0].startswith("# ") else ""
-    said = f"Code: {textwrap.shorten(comment, 70, placeholder=' ...')}" if comment else "Code"
-    return f"{said}, {length}" + " (not run in this profile)" * ("skip-execution" in tags)
+    text = f"Code: {textwrap.shorten(comment, 70, placeholder=' ...')}" if comment else "Code"
+    return f"{text}, {length}" + " (not run in this profile)" * ("skip-execution" in tags)
 
 
 def last_change():

@@ -66,8 +66,8 @@ def source_title(path):
 
 def title(texts, name):
     """The first heading among the markdown `texts`, else the notebook's name."""
-    found = TITLE.search("\n".join(texts))
-    return found[1] if found else name
+    match = TITLE.search("\n".join(texts))
+    return match[1] if match else name
 
 
 def read_part(out, name):

@@ -65,7 +65,7 @@ def test_the_glossary_is_in_order_and_says_each_term_once_in_a_sentence_or_two()
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("**nat**: A unit. *In 01.*", "**nat** A unit. *In 01.*", "no entry: **nat**"),
         ("**nat**", "**zeta**", "not in order: rate"),
@@ -75,9 +75,9 @@ def test_the_glossary_is_in_order_and_says_each_term_once_in_a_sentence_or_two()
         ("*In 01.*", "*In 01, 09.*", "nat is said to be in 01, 09"),
     ],
 )
-def test_a_fault_of_the_glossary_is_noticed(old, new, said):
+def test_a_fault_of_the_glossary_is_noticed(old, new, message):
     text = "# Glossary\n\n**nat**: A unit. *In 01.*\n\n"
     text += "**rate** (also *bit*), $r$: Nats.\nMany. *In 02.*\n"
     assert list(entry_faults(text)) == []
     assert old in text
-    assert any(fault.startswith(said) for fault in entry_faults(text.replace(old, new)))
+    assert any(fault.startswith(message) for fault in entry_faults(text.replace(old, new)))

@@ -50,15 +50,15 @@ def install(root, **more):
     done = subprocess.run(
         ["make", "install"], cwd=root, env=environment, capture_output=True, text=True
     )
-    said = log.read_text().splitlines() if log.exists() else []
-    return done, [line for line in said if " install " in line]
+    message = log.read_text().splitlines() if log.exists() else []
+    return done, [line for line in message if " install " in line]
 
 
 UV_WORDS = "pip install --quiet --no-deps --python .venv/bin/python"
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"UV_ON_PATH": "1"}, [f"uv {UV_WORDS} {ALL}", f"uv {UV_WORDS} {SELF}"]),
         ({}, [f"python -m uv {UV_WORDS} {ALL}", f"python -m uv {UV_WORDS} {SELF}"]),
@@ -66,12 +66,12 @@ UV_WORDS = "pip install --quiet --no-deps --python .venv/bin/python"
         ({"UV_ON_PATH": "1", "UV_FAILS": "1"}, [f"{PIP} {ALL}", f"{PIP} {SELF}"]),
     ],
 )
-def test_uv_installs_where_it_can_and_else_pip(checkout, settings, said):
+def test_uv_installs_where_it_can_and_else_pip(checkout, settings, message):
     done, words = install(checkout, **settings)
     assert done.returncode == 0, done.stderr
-    assert [line for line in words if line in said] == said
+    assert [line for line in words if line in message] == message
     pip = [line for line in words if line.startswith(PIP) and "uv==" not in line]
-    assert bool(pip) == said[0].startswith(PIP)
+    assert bool(pip) == message[0].startswith(PIP)
 
 
 def test_a_second_time_nothing_is_installed_until_the_pins_change(checkout):

@@ -20,9 +20,9 @@ def name(path):
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_no_star_no_relative_import_no_misc_drawer_and_no_long_file(path):
     text = path.read_text()
-    found = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom)]
-    assert not any(alias.name == "*" for node in found for alias in node.names)
-    assert not any(node.level for node in found)
+    result = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom)]
+    assert not any(alias.name == "*" for node in result for alias in node.names)
+    assert not any(node.level for node in result)
     assert path.stem not in {"utils", "util", "helpers", "misc"}
     assert len(text.splitlines()) <= 400
 

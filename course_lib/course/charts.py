@@ -3,6 +3,7 @@
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from course_lib.course.figures import COLOURS
 
@@ -28,6 +29,12 @@ def violins(table, x, y, xlabel, ylabel, hue=None, log=False):
         legend=bool(hue),
         ax=axis,
     )
+    if hue:
+        axis.legend(title="", fontsize=8)
+    if log:
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axis.yaxis.set_minor_formatter("{x:g}")
     return _labelled(figure, axis, xlabel, ylabel)
 
 
@@ -94,19 +101,20 @@ def tradeoff(table, x, y, name, xlabel, ylabel):
     return _labelled(figure, axis, xlabel, ylabel)
 
 
-def planes(panels, label):
+def planes(panels, label, limits=None):
     """Points of a plane, coloured: {title: [(points (N, 2), values (N,), size), ...]}, a panel
-    each, all on one scale of colours. label: of the colour bar."""
+    each, all on one scale of colours, with `label`. limits: its ends; None for the values' own."""
     figure = Figure(figsize=(4.2 * len(panels), 3.2), layout="constrained")
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     everything = [values for layers in panels.values() for _, values, _ in layers]
-    limits = {"vmin": min(map(min, everything)), "vmax": max(map(max, everything))}
+    low, high = limits or (min(map(min, everything)), max(map(max, everything)))
     for axis, (title, layers) in zip(axes, panels.items(), strict=True):
         for points, values, size in layers:
-            dots = axis.scatter(*points.T, c=values, s=size, cmap="viridis", **limits)
+            dots = axis.scatter(*points.T, c=values, s=size, cmap="viridis", vmin=low, vmax=high)
         axis.set_title(title, fontsize=10)
+        axis.set(xlabel="first number", ylabel="second number")
         sns.despine(ax=axis)
-    figure.colorbar(dots, ax=axes, label=label)
+    figure.colorbar(dots, ax=axes, label=label, extend="both" if limits else "neither")
     return figure
 
 

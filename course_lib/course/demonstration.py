@@ -15,12 +15,12 @@ def watch(step, n_steps, ylabel="nats", parts=8):
         if (i + 1) % max(1, n_steps // parts) == 0 or i + 1 == n_steps:
             table = pd.DataFrame([{name: float(t) for name, t in row.items()} for row in rows])
             table.insert(0, "step", range(1, len(table) + 1))
-            handle = _redraw(figures.curves(table, list(rows[0]), "step", ylabel), handle)
+            figure = figures.curves(table, list(rows[0]), "step", ylabel)
+            handle = _redraw(figure, f"Against the step: {', '.join(rows[0])}.", handle)
     return table
 
 
-def _redraw(figure, handle):
-    alt = "The terms of the loss against the number of steps taken so far."
+def _redraw(figure, alt, handle):
     shown = {"image/png": figures.png(figure), "text/plain": alt}
     meta = {"image/png": {"alt": alt}}
     if handle is None:

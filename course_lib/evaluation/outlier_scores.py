@@ -28,13 +28,13 @@ def auc_by_family(scores, family, names):
     family: (N,) int, 0 for normal pictures, else the place in `names` of the outliers' family; each
     family is set against the normal pictures. low, high: a 95 % bootstrap interval.
     """
-    found = {}
+    table = {}
     for name, values in scores.items():
-        found[name] = {"all": stats.auc(family > 0, values)}
+        table[name] = {"all": stats.auc(family > 0, values)}
         for k, of_family in enumerate(names[1:], 1):
             chosen = np.isin(family, [0, k])
-            found[name][of_family] = stats.auc(family[chosen] == k, values[chosen])
-    return found
+            table[name][of_family] = stats.auc(family[chosen] == k, values[chosen])
+    return table
 
 
 def picked(scores, family):

@@ -27,10 +27,10 @@ def written(tmp_path, monkeypatch):
 
 def test_a_question_is_read_with_every_key(written):
     written(GOOD)
-    found = claims.of("2.3", "quick")
-    assert found["source"] == "S1" and found["verdict"] == "beaten"
-    assert found["bounds"] == {"mse": [0.005, 0.007]} and found["finding"] == ""
-    assert found["front"] is False and set(found) == {*claims.QUESTION, *claims.PROFILE}
+    result = claims.of("2.3", "quick")
+    assert result["source"] == "S1" and result["verdict"] == "beaten"
+    assert result["bounds"] == {"mse": [0.005, 0.007]} and result["finding"] == ""
+    assert result["front"] is False and set(result) == {*claims.QUESTION, *claims.PROFILE}
 
 
 def test_what_is_not_written_of_a_profile_or_a_question_is_no_claim(written):
@@ -46,7 +46,7 @@ def test_without_the_file_nothing_is_claimed(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("source =", "sauce =", '["2.3"]: there is no key sauce; known: '),
         ('["2.3".quick]', '["2.3".quik]', '["2.3"]: there is no key quik'),
@@ -70,12 +70,12 @@ def test_without_the_file_nothing_is_claimed(tmp_path, monkeypatch):
         ('"MSE {mse:.3f}"', "0.3", '["2.3"].quick: short must be text'),
     ],
 )
-def test_a_table_that_cannot_be_used_is_refused_by_name(written, old, new, said):
+def test_a_table_that_cannot_be_used_is_refused_by_name(written, old, new, message):
     assert old in GOOD
     written(GOOD.replace(old, new))
     with pytest.raises(claims.ClaimError) as caught:
         claims.load()
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_no_claim_needs_no_reason(written):
@@ -122,19 +122,19 @@ FIRST = {
 
 def test_a_kept_answer_gets_the_claim_the_verdict_and_the_short_text_of_today(written):
     written(GOOD)
-    found = claims.joined(KEPT, "quick")
-    assert found["answer"] == "It is 0.006." and found["ours"] == "MSE 0.006"
-    assert found["verdict"] == "beaten" and found["reason"] == "ours is lower"
-    assert found["source"] == "S1" and found["notes"] == []
+    result = claims.joined(KEPT, "quick")
+    assert result["answer"] == "It is 0.006." and result["ours"] == "MSE 0.006"
+    assert result["verdict"] == "beaten" and result["reason"] == "ours is lower"
+    assert result["source"] == "S1" and result["notes"] == []
     written(GOOD.replace('"beaten"', '"refuted"').replace("0.007]", "0.0055]"))
-    found = claims.joined(KEPT, "quick")
-    assert found["verdict"] == "refuted" and found["notes"][0].startswith("mse is 0.006, and")
+    result = claims.joined(KEPT, "quick")
+    assert result["verdict"] == "refuted" and result["notes"][0].startswith("mse is 0.006, and")
 
 
 def test_full_has_its_own_finding_and_verdict(written):
     written(GOOD + FULL)
-    found = claims.joined(KEPT, "full")
-    assert found["answer"] == "On CelebA 0.0060." and found["verdict"] == "open"
+    result = claims.joined(KEPT, "full")
+    assert result["answer"] == "On CelebA 0.0060." and result["verdict"] == "open"
     written(GOOD)
     assert claims.joined(KEPT, "full")["answer"].startswith("Nothing has been written")
 
@@ -148,10 +148,10 @@ def test_an_answer_of_the_first_version_keeps_what_claims_does_not_say(written):
         "front": False,
     }
     written(GOOD + FULL)
-    found = claims.joined(FIRST, "full")
-    assert (found["claim"], found["source"]) == ("It is 0.02.", "S1")
-    assert (found["verdict"], found["reason"]) == ("open", "One seed.")
-    assert (found["ours"], found["answer"], found["figure"]) == (
+    result = claims.joined(FIRST, "full")
+    assert (result["claim"], result["source"]) == ("It is 0.02.", "S1")
+    assert (result["verdict"], result["reason"]) == ("open", "One seed.")
+    assert (result["ours"], result["answer"], result["figure"]) == (
         "MSE 0.1",
         "It was so.",
         "q2-3-old",

@@ -16,12 +16,12 @@ class Handle:
 
 
 def test_every_step_is_in_the_table_and_the_curve_is_redrawn_as_it_grows(monkeypatch):
-    handle, taken = Handle(), []
+    handle, used = Handle(), []
     monkeypatch.setattr(demonstration, "display", lambda shown, **how: handle)
 
     def step():
-        taken.append(1)
-        return {"recon": torch.tensor(10.0 / len(taken), requires_grad=True)}
+        used.append(1)
+        return {"recon": torch.tensor(10.0 / len(used), requires_grad=True)}
 
     table = demonstration.watch(step, 20, parts=4)
     assert table.recon.tolist() == pytest.approx([10.0 / i for i in range(1, 21)])

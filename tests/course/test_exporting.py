@@ -28,8 +28,8 @@ def plain(face, a, b):
 
 
 def test_a_closure_over_nets_and_tables_is_exportable_and_its_numbers_take_two_bytes_each():
-    found = exportable(plain, RANGES)
-    assert found.reason is None and found.size == 2 * (N_NET + TABLE.numel())
+    result = exportable(plain, RANGES)
+    assert result.reason is None and result.size == 2 * (N_NET + TABLE.numel())
 
 
 def test_a_net_that_is_called_twice_is_counted_once():
@@ -119,7 +119,7 @@ LONG = torch.zeros(10, 160_000)
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "message"),
     [
         (in_place, "in_place: changes a tensor in place (add_); write z = z + v"),
         (relu_in_net, "relu_in_net: changes a tensor in place (relu_)"),
@@ -133,9 +133,9 @@ LONG = torch.zeros(10, 160_000)
         (rows, "rows: its parameters and constants take 3.2 MB as float16, 1.6 MB in 8 bits"),
     ],
 )
-def test_what_hinders_is_said_in_one_line(function, said, capfd):
+def test_what_hinders_is_said_in_one_line(function, message, capfd):
     reason = exportable(function, RANGES).reason
-    assert reason.startswith(said) and "\n" not in reason
+    assert reason.startswith(message) and "\n" not in reason
     assert capfd.readouterr().out == ""
 
 

@@ -66,8 +66,8 @@ def test_every_picture_lies_in_its_place(n, columns):
     (axis,) = figure.axes
     for i, colour in enumerate(colours):
         x, y = axis.transData.transform((i % columns + 0.5, i // columns + 0.5))
-        found = pixels[pixels.shape[0] - 1 - round(y), round(x)]
-        assert found == pytest.approx(colour.numpy(), abs=0.01), f"picture {i}"
+        result = pixels[pixels.shape[0] - 1 - round(y), round(x)]
+        assert result == pytest.approx(colour.numpy(), abs=0.01), f"picture {i}"
 
 
 def test_pictures_are_upright_and_not_mirrored():

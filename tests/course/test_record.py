@@ -31,11 +31,11 @@ reason = "other test pictures"
 @pytest.fixture
 def shown(monkeypatch):
     """What a cell shows, as (thing, metadata)."""
-    found = []
+    result = []
     monkeypatch.setattr(
-        results, "display", lambda thing, raw=False, metadata=None: found.append((thing, metadata))
+        results, "display", lambda thing, raw=False, metadata=None: result.append((thing, metadata))
     )
-    return found
+    return result
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def nothing_kept():
     return not list(results.results_folder().rglob("*.*"))
 
 
-def said(shown):
+def message(shown):
     return "\n".join(thing.data for thing, _ in shown if isinstance(thing, Markdown | HTML))
 
 
@@ -73,19 +73,19 @@ def test_a_figure_is_shown_with_its_alt_caption_and_protocol_and_kept(shown):
     assert metadata == {"image/png": {"alt": "Grey squares.", "name": "q2-3-pairs"}}
     assert caption.data == "*Four squares.*"
     assert protocol.data.startswith('<details class="protocol">') and "judge" in protocol.data
-    found = kept("q2-3-pairs")
-    assert found["kind"] == "result" and found["question"] == "2.3"
-    assert found["figure"] == "figures/q2-3-pairs.png" and found["alt"] == "Grey squares."
-    assert found["title"] == found["caption"] == "Four squares."
-    assert found["table"] is None and found["numbers"] == {}
+    result = kept("q2-3-pairs")
+    assert result["kind"] == "result" and result["question"] == "2.3"
+    assert result["figure"] == "figures/q2-3-pairs.png" and result["alt"] == "Grey squares."
+    assert result["title"] == result["caption"] == "Four squares."
+    assert result["table"] is None and result["numbers"] == {}
 
 
 def test_numbers_are_named_in_words_and_kept_with_their_unit(shown):
     record().numbers("q2-3-size", "Sizes.", first_layer=1_234_567, mse=torch.tensor(0.25))
-    assert "| first layer | 1,234,567 |" in said(shown) and "| mse | 0.25 |" in said(shown)
-    found = kept("q2-3-size")
-    assert found["numbers"] == {"first_layer": 1234567, "mse": 0.25}
-    assert found["units"] == dict.fromkeys(["first_layer", "mse"], "nats per image")
+    assert "| first layer | 1,234,567 |" in message(shown) and "| mse | 0.25 |" in message(shown)
+    result = kept("q2-3-size")
+    assert result["numbers"] == {"first_layer": 1234567, "mse": 0.25}
+    assert result["units"] == dict.fromkeys(["first_layer", "mse"], "nats per image")
 
 
 def test_a_result_may_have_a_unit_of_its_own(shown):
@@ -196,13 +196,13 @@ def test_a_folded_protocol_has_short_digests():
 
 def test_an_answer_puts_its_numbers_in_and_keeps_them_by_name(shown, claimed):
     results.answer("2.3", "The test MSE is {mse:.4f}.", mse=torch.tensor(0.0061), n=1000)
-    text = said(shown)
+    text = message(shown)
     assert "**Answer 2.3.** The test MSE is 0.0061." in text
     assert "S1" in text and "It is 0.02." in text and "**beaten**" in text
     assert "ours is lower" in text and "differs" not in text
-    found = kept("answer-q2-3")
-    assert found["numbers"] == {"mse": pytest.approx(0.0061), "n": 1000}
-    assert {k: found[k] for k in ("kind", "question", "answer", "notes")} == {
+    result = kept("answer-q2-3")
+    assert result["numbers"] == {"mse": pytest.approx(0.0061), "n": 1000}
+    assert {k: result[k] for k in ("kind", "question", "answer", "notes")} == {
         "kind": "answer",
         "question": "2.3",
         "answer": "The test MSE is 0.0061.",
@@ -213,7 +213,7 @@ def test_an_answer_puts_its_numbers_in_and_keeps_them_by_name(shown, claimed):
 def test_a_number_outside_its_bounds_is_said_and_kept(shown, claimed):
     results.answer("2.3", "The test MSE is {mse:.4f}.", mse=0.0123)
     note = "mse is 0.0123, and the answer rests on 0.005 to 0.007"
-    assert kept("answer-q2-3")["notes"] == [note] and note in said(shown)
+    assert kept("answer-q2-3")["notes"] == [note] and note in message(shown)
 
 
 def test_a_text_that_asks_for_a_number_that_was_not_given_is_refused(shown, claimed):
@@ -224,13 +224,15 @@ def test_a_text_that_asks_for_a_number_that_was_not_given_is_refused(shown, clai
 
 def test_full_shows_the_finding_of_claims_in_the_answers_place(shown, claimed):
     results.answer("2.3", "In quick it is {mse:.4f}.", profile="full", mse=0.0055)
-    assert "On CelebA the test MSE is 0.0055." in said(shown) and "In quick" not in said(shown)
-    assert "other test pictures" in said(shown) and "ours is lower" not in said(shown)
+    assert "On CelebA the test MSE is 0.0055." in message(shown) and "In quick" not in message(
+        shown
+    )
+    assert "other test pictures" in message(shown) and "ours is lower" not in message(shown)
 
 
 def test_a_question_that_claims_does_not_know_is_answered_without_a_verdict(shown, claimed):
     results.answer("9.1", "It is {n}.", n=3)
-    assert said(shown).count("Answer 9.1") == 1 and "erdict" not in said(shown)
+    assert message(shown).count("Answer 9.1") == 1 and "erdict" not in message(shown)
 
 
 @pytest.mark.parametrize("question", ["q2-3", "2-3", "2", "2.3 "])

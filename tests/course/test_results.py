@@ -26,14 +26,14 @@ FULL = results.protocol(ABOUT, unit="nats per image")
 @pytest.fixture
 def shown(monkeypatch):
     """What a cell shows, as (thing, metadata)."""
-    found = []
+    result = []
 
     def display(thing, raw=False, metadata=None):
-        found.append((thing, metadata))
+        result.append((thing, metadata))
 
     for module in (inspection, first_results, results, widgets):
         monkeypatch.setattr(module, "display", display)
-    return found
+    return result
 
 
 def picture(value=0.5):
@@ -55,8 +55,8 @@ def test_keep_writes_the_record_of_the_contract(shown):
         numbers=numbers,
         protocol=FULL,
     )
-    found = kept("q2-13-test-mse")
-    assert found == {
+    result = kept("q2-13-test-mse")
+    assert result == {
         "kind": "result",
         "name": "q2-13-test-mse",
         "question": "2.13",
@@ -137,11 +137,11 @@ def test_a_name_must_start_with_its_question_and_suit_a_file(name, shown):
 
 def test_protocol_of_a_run_says_what_was_trained():
     run = type("Run", (), {"about": RUN_ABOUT})
-    found = results.protocol(ABOUT, run, unit="x", judge="0.98")
-    assert set(PROTOCOL) < set(found) and found["judge"] == "0.98"
-    assert found["seed"] == "4" and found["budget"] == "3 epochs, 30 steps of 128 images"
-    assert found["device"] == "cpu (2 threads)" and found["seconds"] == 12.3
-    assert found["train_sha256"] == "cd" * 32 and found["run"] == "0123"
+    result = results.protocol(ABOUT, run, unit="x", judge="0.98")
+    assert set(PROTOCOL) < set(result) and result["judge"] == "0.98"
+    assert result["seed"] == "4" and result["budget"] == "3 epochs, 30 steps of 128 images"
+    assert result["device"] == "cpu (2 threads)" and result["seconds"] == 12.3
+    assert result["train_sha256"] == "cd" * 32 and result["run"] == "0123"
     assert results.protocol(ABOUT)["budget"] == "no training"
 
 
@@ -170,8 +170,8 @@ def test_answer_writes_the_record_of_the_contract(shown):
         "verdict": "beaten",
         "figure": "q2-3-test-mse",
     }
-    said = " ".join(thing.data for thing, _ in shown)
-    assert "Answer 2.3." in said and "S1" in said and "beaten" in said
+    message = " ".join(thing.data for thing, _ in shown)
+    assert "Answer 2.3." in message and "S1" in message and "beaten" in message
 
 
 def test_an_unknown_verdict_or_question_is_refused(shown):
@@ -241,22 +241,22 @@ def fake_run(loss, key="0123"):
 
 def read_back():
     """{folder: {term: [(epoch, value)]}}, by TensorBoard's own reader."""
-    found = {}
+    result = {}
     for folder in sorted((cache_root() / "tensorboard").iterdir()):
         events = EventAccumulator(str(folder)).Reload()
-        found[folder.name] = {
+        result[folder.name] = {
             term: [(e.step, e.value) for e in events.Scalars(term)]
             for term in events.Tags()["scalars"]
         }
-    return found
+    return result
 
 
 def test_tensorboard_reads_back_the_history(capsys):
     runs = {"z 2": fake_run([3.0, 2.0, 1.0]), "z 20": fake_run([6.0, 5.0], "4567")}
     results.tensorboard(runs)
-    found = read_back()
-    assert list(found) == ["cvae.recipe z 2 0123", "cvae.recipe z 20 4567"]
-    first, second = found.values()
+    result = read_back()
+    assert list(result) == ["cvae.recipe z 2 0123", "cvae.recipe z 20 4567"]
+    first, second = result.values()
     assert set(first) == set(second) == {"loss", "kl"}, "epoch and seconds are no curves"
     assert first["loss"] == [(1, 3.0), (2, 2.0), (3, 1.0)]
     assert first["kl"] == [(1, 1.0), (2, pytest.approx(2 / 3)), (3, pytest.approx(1 / 3))]
@@ -267,9 +267,9 @@ def test_tensorboard_reads_back_the_history(capsys):
 def test_a_second_call_writes_a_run_anew_and_leaves_the_others():
     results.tensorboard({"a": fake_run([3.0, 2.0]), "b": fake_run([9.0], "89")})
     results.tensorboard({"a": fake_run([3.0, 2.0])})
-    found = read_back()
-    assert found["cvae.recipe a 0123"]["loss"] == [(1, 3.0), (2, 2.0)]
-    assert found["cvae.recipe b 89"]["loss"] == [(1, 9.0)]
+    result = read_back()
+    assert result["cvae.recipe a 0123"]["loss"] == [(1, 3.0), (2, 2.0)]
+    assert result["cvae.recipe b 89"]["loss"] == [(1, 9.0)]
     results.tensorboard({"a": fake_run([1.0])})
     assert read_back()["cvae.recipe a 0123"]["loss"] == [(1, 1.0)]
 
@@ -352,7 +352,7 @@ def test_a_budget_scales_the_epochs_of_a_profile():
 
 
 @pytest.mark.parametrize(
-    ("profile", "budget", "said"),
+    ("profile", "budget", "message"),
     [
         ("fulll", 1.0, "there are quick, full"),
         ("quick", 0.0, "above 0"),
@@ -364,8 +364,8 @@ def test_a_budget_scales_the_epochs_of_a_profile():
         ("quick", 2, "budget is 2; it must be a number above 0 and at most 1"),
     ],
 )
-def test_an_unknown_profile_or_a_budget_out_of_range_is_refused(profile, budget, said):
-    with pytest.raises(ValueError, match=said) as caught:
+def test_an_unknown_profile_or_a_budget_out_of_range_is_refused(profile, budget, message):
+    with pytest.raises(ValueError, match=message) as caught:
         results.choose(PROFILES, profile, budget)
     assert "\n" not in str(caught.value)
 
@@ -391,9 +391,9 @@ def test_bf16_is_for_processors_that_multiply_in_it(able, expected, monkeypatch)
 
 def test_several_runs_stand_in_one_protocol():
     run = type("Run", (), {"about": RUN_ABOUT})
-    found = results.protocol(ABOUT, {"x": run, "y": run}, unit="nats")
-    assert found["budget"].startswith("x 3 epochs") and "; y 3 epochs" in found["budget"]
-    assert found["seconds"] == pytest.approx(2 * RUN_ABOUT["seconds"], abs=0.1)
+    result = results.protocol(ABOUT, {"x": run, "y": run}, unit="nats")
+    assert result["budget"].startswith("x 3 epochs") and "; y 3 epochs" in result["budget"]
+    assert result["seconds"] == pytest.approx(2 * RUN_ABOUT["seconds"], abs=0.1)
 
 
 def test_a_unit_is_never_empty(shown):

@@ -63,11 +63,11 @@ def shown(browser):
 
 def state(widget):
     """The widget's traits as they reach a browser."""
-    found = {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")}
-    found = {
-        key: value for key, value in found.items() if isinstance(value, str | int | list | bytes)
+    result = {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")}
+    result = {
+        key: value for key, value in result.items() if isinstance(value, str | int | list | bytes)
     }
-    return {k: {"bytes": list(v)} if isinstance(v, bytes) else v for k, v in found.items()}
+    return {k: {"bytes": list(v)} if isinstance(v, bytes) else v for k, v in result.items()}
 
 
 def press(page, *keys):

@@ -205,7 +205,7 @@ def grey(z):
 
 
 @pytest.mark.parametrize(
-    ("function", "changed", "said"),
+    ("function", "changed", "message"),
     [
         (pixels, {"alt": " "}, "'q2-7-x': alt is empty; say what its first picture shows"),
         (pixels, {"name": "latents"}, "'latents' must start with its question"),
@@ -227,8 +227,8 @@ def grey(z):
         (pixels, {"view": "plane", "x": "z"}, "an axis of the plane is None; x and y name two"),
     ],
 )
-def test_what_cannot_be_shown_is_refused_in_one_line(function, changed, said):
-    with pytest.raises(ValueError, match=said) as caught:
+def test_what_cannot_be_shown_is_refused_in_one_line(function, changed, message):
+    with pytest.raises(ValueError, match=message) as caught:
         widgets.explore(function, **GOOD | changed)
     assert "\n" not in str(caught.value)
     assert not (results_folder() / "explorers").exists()

@@ -128,38 +128,38 @@ def test_fewer_varying_factors_or_fewer_faces_leave_the_others_as_they_were():
 
 
 def test_close_ups_are_those_of_their_factors():
-    found, factors = data.load("closeups", "test", 8), data.face_factors("test", 8, "closeups")
+    result, factors = data.load("closeups", "test", 8), data.face_factors("test", 8, "closeups")
     assert torch.equal(factors, sample_uniform(8, 2))
-    assert torch.equal(found.x, close_ups(factors))
-    assert torch.equal(data.load("closeups", "test", 5).x, found.x[:5])
+    assert torch.equal(result.x, close_ups(factors))
+    assert torch.equal(data.load("closeups", "test", 5).x, result.x[:5])
 
 
 def test_attributes_of_close_ups_are_those_that_vary():
-    found = data.load("closeups", "train", 200)
+    result = data.load("closeups", "train", 200)
     hair = ["Black_Hair", "Blond_Hair", "Brown_Hair"]
-    assert found.names == ["Bangs", *hair, "Mouth_Slightly_Open", "Smiling"]
+    assert result.names == ["Bangs", *hair, "Mouth_Slightly_Open", "Smiling"]
     table = attributes(data.face_factors("train", 200, "closeups"))
-    for name, column in zip(found.names, found.y.T, strict=True):
+    for name, column in zip(result.names, result.y.T, strict=True):
         assert torch.equal(column, table[:, list(ATTRIBUTES).index(name)])
         assert 0.1 < column.float().mean() < 0.9
-    constant = [name not in found.names for name in ATTRIBUTES]
+    constant = [name not in result.names for name in ATTRIBUTES]
     assert (table[:, constant] == table[:1, constant]).all()
 
 
 @pytest.mark.parametrize(("varying", "names"), [(THREE, ["Smiling"]), (("gaze",), [])])
 def test_close_ups_with_fewer_varying_factors_say_so(varying, names):
-    found = data.closeups("val", 6, varying)
+    result = data.closeups("val", 6, varying)
     factors = data.face_factors("val", 6, "closeups", varying)
-    assert torch.equal(found.x, close_ups(factors))
-    assert found.names == names and found.y.shape == (6, len(names))
-    assert found.about["data"] == "closeups: " + ", ".join(varying)
-    assert found.about["sha256"] == data.digest(found.x, found.y)
-    assert found.about["sha256"] != data.load("closeups", "val", 6).about["sha256"]
+    assert torch.equal(result.x, close_ups(factors))
+    assert result.names == names and result.y.shape == (6, len(names))
+    assert result.about["data"] == "closeups: " + ", ".join(varying)
+    assert result.about["sha256"] == data.digest(result.x, result.y)
+    assert result.about["sha256"] != data.load("closeups", "val", 6).about["sha256"]
 
 
 def test_the_order_in_which_the_ten_are_named_does_not_matter():
-    found = data.closeups("val", 4, CLOSE_UP_FACTORS[::-1])
-    assert found.about == data.load("closeups", "val", 4).about
+    result = data.closeups("val", 4, CLOSE_UP_FACTORS[::-1])
+    assert result.about == data.load("closeups", "val", 4).about
 
 
 def test_only_rendered_sets_have_factors():

@@ -92,8 +92,8 @@ def test_a_file_that_is_not_the_publishers_is_refused(own_files, name, damage):
     path = own_files / name
     changed = damage(path.read_bytes())
     path.write_bytes(changed)
-    found = hashlib.md5(changed).hexdigest()
-    assert_refused(path, "damaged", f"{len(changed):,} bytes", mnist.MD5[name], found)
+    result = hashlib.md5(changed).hexdigest()
+    assert_refused(path, "damaged", f"{len(changed):,} bytes", mnist.MD5[name], result)
 
 
 def test_a_missing_file_is_named(own_files):

@@ -47,23 +47,23 @@ def splits(name):
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_sets_are_bytes_with_labels_and_a_name(name):
-    found = data.load(name, "test", 12)
-    assert found.x.shape == (12, *EMBEDDED[name]) and found.x.dtype == torch.uint8
-    assert found.x.float().std() > 20, "pictures, not a flat colour"
+    result = data.load(name, "test", 12)
+    assert result.x.shape == (12, *EMBEDDED[name]) and result.x.dtype == torch.uint8
+    assert result.x.float().std() > 20, "pictures, not a flat colour"
     if name in ("faces", "closeups"):
-        assert found.y.shape == (12, len(found.names)) and found.y.dtype == torch.uint8
-        assert {"Bangs", "Smiling"} < set(found.names) and found.y.max() == 1
+        assert result.y.shape == (12, len(result.names)) and result.y.dtype == torch.uint8
+        assert {"Bangs", "Smiling"} < set(result.names) and result.y.max() == 1
     else:
-        assert found.y.shape == (12,) and found.y.dtype == torch.int64
-        assert found.y.max() < len(found.names)
+        assert result.y.shape == (12,) and result.y.dtype == torch.int64
+        assert result.y.max() < len(result.names)
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_about_is_the_hash_of_what_is_there(name):
-    found = data.load(name, "test", 9)
-    sha = hashlib.sha256(found.x.numpy().tobytes() + found.y.numpy().tobytes()).hexdigest()
-    assert found.about == {"data": name, "split": "test", "n": 9, "sha256": sha}
-    assert data.digest(found.x, found.y) == sha != data.load(name, "test", 8).about["sha256"]
+    result = data.load(name, "test", 9)
+    sha = hashlib.sha256(result.x.numpy().tobytes() + result.y.numpy().tobytes()).hexdigest()
+    assert result.about == {"data": name, "split": "test", "n": 9, "sha256": sha}
+    assert data.digest(result.x, result.y) == sha != data.load(name, "test", 8).about["sha256"]
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -100,11 +100,11 @@ def test_photos_and_faces_come_in_any_number_and_begin_alike():
 
 
 def test_face_factors_are_those_behind_the_pictures():
-    found, factors = data.load("faces", "test", 8), data.face_factors("test", 8)
+    result, factors = data.load("faces", "test", 8), data.face_factors("test", 8)
     assert factors.shape == (8, len(FACTORS))
-    assert torch.equal(found.x, render.render(factors))
-    assert torch.equal(found.y, attributes(factors))
-    assert {"Eyeglasses", "Young"} < set(found.names)
+    assert torch.equal(result.x, render.render(factors))
+    assert torch.equal(result.y, attributes(factors))
+    assert {"Eyeglasses", "Young"} < set(result.names)
 
 
 @pytest.mark.parametrize("name", ["faces", "closeups"])
@@ -136,9 +136,11 @@ def test_a_cache_that_takes_nothing_costs_time_and_not_the_pictures(monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(atomic.os, "replace", full)
-    with pytest.warns(UserWarning, match=r"faces.val-4-.*npy: No space left.*COURSE_CACHE") as said:
-        found = data.load("faces", "val", 4)
-    assert len(said) == 1 and torch.equal(found.x, render.render(data.face_factors("val", 4)))
+    with pytest.warns(
+        UserWarning, match=r"faces.val-4-.*npy: No space left.*COURSE_CACHE"
+    ) as message:
+        result = data.load("faces", "val", 4)
+    assert len(message) == 1 and torch.equal(result.x, render.render(data.face_factors("val", 4)))
     assert not list((cache_root() / "data" / "faces").iterdir()), "a .part is left"
 
 
@@ -195,21 +197,21 @@ def prepare(name="tiny", n=7, attributes=False):
 @pytest.mark.parametrize("attributes", [False, True])
 def test_a_prepared_set_is_opened_as_it_lies(attributes):
     x, y = prepare(attributes=attributes)
-    found = data.load("tiny")
-    assert np.array_equal(found.x, x) and np.array_equal(found.y, y)
-    assert found.x.dtype == torch.uint8 and found.names == ["a", "b"]
-    assert found.y.dtype == (torch.uint8 if attributes else torch.int64)
-    assert found.about["sha256"] == data.digest(found.x, found.y) and found.about["n"] == 7
+    result = data.load("tiny")
+    assert np.array_equal(result.x, x) and np.array_equal(result.y, y)
+    assert result.x.dtype == torch.uint8 and result.names == ["a", "b"]
+    assert result.y.dtype == (torch.uint8 if attributes else torch.int64)
+    assert result.about["sha256"] == data.digest(result.x, result.y) and result.about["n"] == 7
 
 
 def test_a_prepared_set_is_mapped_not_read(monkeypatch):
     modes, load = [], np.load
     monkeypatch.setattr(sets.np, "load", lambda *a, **k: modes.append(k) or load(*a, **k))
     prepare()
-    found = data.load("tiny")
+    result = data.load("tiny")
     assert modes == [{"mmap_mode": "c"}] * 2
     before = (cache_root() / "data" / "tiny" / "train_x.npy").read_bytes()
-    found.x.zero_()  # copy-on-write: the file stays
+    result.x.zero_()  # copy-on-write: the file stays
     assert (cache_root() / "data" / "tiny" / "train_x.npy").read_bytes() == before
 
 
@@ -317,10 +319,10 @@ def test_in_batches_is_the_function_of_all():
 
 def test_binarised_pictures_are_drawn_once_with_their_grey_values():
     x = torch.tensor([0, 51, 128, 255], dtype=torch.uint8).expand(20_000, 4).view(-1, 1, 2, 2)
-    found = data.binarise(x, 3)
-    assert found.shape == x.shape and found.dtype == torch.uint8
-    assert set(found.unique().tolist()) == {0, 255}
-    share = data.pixels(found).mean(0).flatten().tolist()
+    result = data.binarise(x, 3)
+    assert result.shape == x.shape and result.dtype == torch.uint8
+    assert set(result.unique().tolist()) == {0, 255}
+    share = data.pixels(result).mean(0).flatten().tolist()
     assert share == pytest.approx([0, 51 / 255, 128 / 255, 1], abs=0.015)
     assert share[0] == 0 and share[3] == 1
 
@@ -344,12 +346,12 @@ def test_binarised_pictures_depend_on_their_seed_alone():
     [("celeba", (3, 64, 64), 40), ("imagenette-64", (3, 64, 64), 10)],
 )
 def test_a_real_set_opens_and_is_what_its_hash_says(name, shape, names, real):
-    found = real(name, "test")
-    assert found.x.shape[1:] == shape and len(found.names) == names
-    assert found.about["sha256"] == data.digest(found.x, found.y)
+    result = real(name, "test")
+    assert result.x.shape[1:] == shape and len(result.names) == names
+    assert result.about["sha256"] == data.digest(result.x, result.y)
     other = real(name, "train", 50)
     assert len(other.x) == 50 and other.about["n"] == 50
-    assert 0.1 < data.pixels(found.x[:200]).mean() < 0.7
+    assert 0.1 < data.pixels(result.x[:200]).mean() < 0.7
 
 
 @pytest.mark.parametrize("name", EMBEDDED)

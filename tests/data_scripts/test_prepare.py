@@ -96,8 +96,8 @@ def test_imagenet_tree(call, tmp_path):
     assert labels.tolist() == prepared_set.shuffled(9 * [0] + 9 * [1])
     picture = Image.open(tmp_path / "source/train/n02102040/n02102040_3.JPEG")  # 97x90, RGB
     wide = picture.resize((34, 32), Image.Resampling.BILINEAR)
-    found = x[row_of(12, range(18))]  # the fourth of the second class
-    np.testing.assert_array_equal(found, np.asarray(wide)[:, 1:33].transpose(2, 0, 1))
+    result = x[row_of(12, range(18))]  # the fourth of the second class
+    np.testing.assert_array_equal(result, np.asarray(wide)[:, 1:33].transpose(2, 0, 1))
     about = json.loads((tmp_path / "out" / "about.json").read_text())
     assert about["names"] == ["tench", "English springer"] and about["name"] == "source-32"
     assert about["splits"]["test"]["n"] == 4

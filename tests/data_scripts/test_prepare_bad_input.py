@@ -128,11 +128,11 @@ def test_attribute_list_cut_short(celeba, call, tmp_path):
 def test_lists_need_the_publishers_md5(tmp_path, capsys, monkeypatch, name):
     source, out = tmp_path / "source", tmp_path / "out"
     write_celeba(source, n=4, partition="0002")
-    found = hashlib.md5((source / name).read_bytes()).hexdigest()
+    result = hashlib.md5((source / name).read_bytes()).hexdigest()
     for other in {*prepare_celeba.MD5} - {name}:
         monkeypatch.setitem(prepare_celeba.MD5, other, common.md5_of(source / other))
     code = prepare_celeba.main(["--source", str(source), "--out", str(out)])
-    words = source / name, "wrong hash", prepare_celeba.MD5[name], found, "--skip-checks"
+    words = source / name, "wrong hash", prepare_celeba.MD5[name], result, "--skip-checks"
     assert_refused((code, *capsys.readouterr()), out, *words)
 
 

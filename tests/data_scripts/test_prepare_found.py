@@ -25,9 +25,9 @@ LIST, PARTITION = prepare_celeba.MD5
 def whole(celeba, call, tmp_path):
     """What 14 pictures and their list become; the folder out/ is empty again."""
     assert call(prepare_celeba)[0] == 0
-    found = contents(tmp_path / "out")
+    outcome = contents(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
-    return found
+    return outcome
 
 
 def same_pictures(out, whole):

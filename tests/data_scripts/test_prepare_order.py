@@ -70,14 +70,14 @@ def test_the_order_is_the_same_with_every_version_of_numpy():
 def test_each_split_is_shuffled_on_its_own(celeba, call, tmp_path):
     """Adding a picture to one split leaves the other as it was."""
     write = lambda n: write_celeba(tmp_path / f"with{n}", n=9 + n, partition="0" * n + "2" * 9)
-    found = {}
+    result = {}
     for n in (8, 9):
         labels = write(n)
         options = ["--source", str(tmp_path / f"with{n}"), "--out", str(tmp_path / f"out{n}")]
         assert prepare_celeba.main([*options, "--skip-checks"]) == 0
-        found[n] = np.load(tmp_path / f"out{n}" / "test_y.npy")
-        np.testing.assert_array_equal(found[n], prepared_set.shuffled(labels[n:]))
-        assert not np.array_equal(found[n], labels[n:])
+        result[n] = np.load(tmp_path / f"out{n}" / "test_y.npy")
+        np.testing.assert_array_equal(result[n], prepared_set.shuffled(labels[n:]))
+        assert not np.array_equal(result[n], labels[n:])
 
 
 # ---- the version --------------------------------------------------------------------------------

@@ -49,13 +49,13 @@ def test_the_watch_measures_in_the_features_that_it_is_given():
 
     real = torch.rand(30, 3, 16, 16)
     features = lambda x: x.mean((2, 3))
-    found = coverage.evaluate_samples(Noise(), torch.zeros(30, 0), real, features, features(real))
+    result = coverage.evaluate_samples(Noise(), torch.zeros(30, 0), real, features, features(real))
     assert coverage.evaluate_samples(Noise(), torch.zeros(30, 0), real) == {
-        "diversity": found["diversity"]
+        "diversity": result["diversity"]
     }
     torch.manual_seed(0)  # the noise that the watch always takes
     drawn = Noise().generate(torch.zeros(30, 0))
-    assert found["FID"] == image_quality.frechet(features(real), features(drawn))
+    assert result["FID"] == image_quality.frechet(features(real), features(drawn))
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,12 @@ def test_information_is_that_of_scikit_learn(seed):
 def test_a_meaning_differs_from_chance():
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 7, 600)
-    told, free = codes == 3, rng.random(600) < 0.5
-    found, p = permutation_test(codes, np.stack([told, free], 1))
-    assert found[0] == pytest.approx(mutual_info_score(codes, told) / np.log(2)) and found[0] > 0.5
+    message, free = codes == 3, rng.random(600) < 0.5
+    result, p = permutation_test(codes, np.stack([message, free], 1))
+    assert (
+        result[0] == pytest.approx(mutual_info_score(codes, message) / np.log(2))
+        and result[0] > 0.5
+    )
     assert p[0] == pytest.approx(1 / 201) and p[1] > 0.05
 
 
@@ -118,10 +121,10 @@ def test_the_share_that_codes_explain():
     rng = np.random.default_rng(0)
     many, v = rng.integers(0, 6, 300), rng.standard_normal((300, 1))
     v[many == 2] += 1.0
-    found, p = permutation_test(many, v, 99, statistic=eta_squared)
+    result, p = permutation_test(many, v, 99, statistic=eta_squared)
     groups = [v[many == k, 0] for k in range(6)]
     f = f_oneway(*groups).statistic  # eta squared is F in another dress
-    assert found[0] == pytest.approx(5 * f / (5 * f + 294)) and p[0] == 0.01
+    assert result[0] == pytest.approx(5 * f / (5 * f + 294)) and p[0] == 0.01
 
 
 def test_departures_are_counted_in_standard_errors():
@@ -175,10 +178,10 @@ def test_lags_say_who_comes_first():
     rng = np.random.default_rng(0)
     cause = rng.standard_normal(400)
     effect = np.roll(cause, 3) + 0.3 * rng.standard_normal(400)  # three steps after its cause
-    found, p = stats.lagged(cause, effect, range(-5, 6))
-    assert np.argmax(found) == 5 + 3 and found[8] > 0.9 and p < 0.01
+    result, p = stats.lagged(cause, effect, range(-5, 6))
+    assert np.argmax(result) == 5 + 3 and result[8] > 0.9 and p < 0.01
     minus, _ = stats.lagged(cause, -effect, range(-5, 6))
-    np.testing.assert_allclose(minus, -found)
+    np.testing.assert_allclose(minus, -result)
 
 
 def test_chance_is_out_of_the_reach_of_the_lags():
@@ -190,8 +193,8 @@ def test_chance_is_out_of_the_reach_of_the_lags():
 
 
 def test_what_never_changes_announces_nothing():
-    found, p = stats.lagged(np.ones(50), np.arange(50.0), [1, 2], 20)
-    assert found.tolist() == [0.0, 0.0] and p == 1.0
+    result, p = stats.lagged(np.ones(50), np.arange(50.0), [1, 2], 20)
+    assert result.tolist() == [0.0, 0.0] and p == 1.0
 
 
 def test_two_slow_series_without_a_link_are_no_discovery():

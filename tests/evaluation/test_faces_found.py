@@ -22,7 +22,7 @@ def portraits(tmp_path_factory):
     return x[:N], x[N:]
 
 
-def found(x):
+def share(x):
     return share_found(x)[0]
 
 
@@ -30,9 +30,9 @@ def found(x):
 
 
 def test_faces_are_found_in_portraits_and_not_in_photographs_of_other_things(portraits):
-    assert found(portraits[0]) >= 0.9
-    assert found(data.load("photos", "test", N).x) <= 0.15
-    assert found(torch.full((4, 3, 64, 64), 0.5)) == 0
+    assert share(portraits[0]) >= 0.9
+    assert share(data.load("photos", "test", N).x) <= 0.15
+    assert share(torch.full((4, 3, 64, 64), 0.5)) == 0
 
 
 def test_bytes_and_floats_and_one_channel_and_any_threads_are_the_same(portraits):
@@ -73,18 +73,18 @@ def test_wilsons_interval_of_ten_cases(portraits):
 )
 def test_the_worse_the_pictures_the_fewer_faces(portraits, kind, strengths, least):
     function = corruptions.GRADES[kind][0]
-    shares = [found(portraits[1]), *(found(function(portraits[1], s)) for s in strengths)]
+    shares = [share(portraits[1]), *(share(function(portraits[1], s)) for s in strengths)]
     assert shares[-1] < shares[0] - least
     assert all(b <= a + 0.02 for a, b in zip(shares, shares[1:], strict=False)), shares  # one of 60
 
 
 def test_the_repeated_border_lets_a_face_fill_its_picture():
     x = data.load("closeups", "test", 40).x
-    assert found(x) >= 0.6 > 0.3 >= faces_found(x, margin=0).float().mean()
+    assert share(x) >= 0.6 > 0.3 >= faces_found(x, margin=0).float().mean()
 
 
 def test_smaller_pictures_hold_faces_too(portraits):
-    assert found(data.downsample((255 * portraits[0]).round().byte(), 32)) >= 0.85
+    assert share(data.downsample((255 * portraits[0]).round().byte(), 32)) >= 0.85
 
 
 # ---- the distance -------------------------------------------------------------------------------
@@ -96,11 +96,11 @@ def test_the_worse_the_pictures_the_larger_the_distance(portraits, kind):
     function, _, strengths = corruptions.GRADES[kind]
     if kind == "fewer people":
         strengths = strengths[1:]  # half of them is not seen
-    found = [image_quality.sliced_distance(real, function(fake, s)) for s in strengths]
+    result = [image_quality.sliced_distance(real, function(fake, s)) for s in strengths]
     floor = image_quality.sliced_distance(real, fake)
-    distances = [floor["distance"], *(f["distance"] for f in found)]
+    distances = [floor["distance"], *(f["distance"] for f in result)]
     assert distances == sorted(distances)
-    assert found[-1]["low"] > floor["distance"]
+    assert result[-1]["low"] > floor["distance"]
 
 
 def test_each_level_sees_its_own_detail(portraits):
@@ -108,7 +108,7 @@ def test_each_level_sees_its_own_detail(portraits):
     floor = image_quality.sliced_distance(real, fake)
     blurred = image_quality.sliced_distance(real, corruptions.blurred(fake, 1))
     repeated = image_quality.sliced_distance(real, corruptions.repeated(fake, 0.05))
-    more = lambda found, level: found[level] - floor[level]
+    more = lambda result, level: result[level] - floor[level]
     assert more(blurred, "at 64") > 0.2 and more(blurred, "at 8") < 0.05
     assert more(repeated, "at 8") > 1.5 * more(repeated, "at 64")
 
@@ -171,9 +171,9 @@ def test_the_interval_of_the_distance_covers_what_other_pictures_give():
         torch.rand(2, 60, 1, 8, 8, generator=generator)
         ** torch.tensor([1.0, 2.0]).view(2, 1, 1, 1, 1)
     )
-    found = [image_quality.sliced_distance(*kinds(), n_patches=4) for _ in range(60)]
-    half = np.mean([f["high"] - f["distance"] for f in found])
-    spread = 2.093 * np.std([f["distance"] for f in found])
+    result = [image_quality.sliced_distance(*kinds(), n_patches=4) for _ in range(60)]
+    half = np.mean([f["high"] - f["distance"] for f in result])
+    spread = 2.093 * np.std([f["distance"] for f in result])
     assert 0.6 < half / spread < 1.6
 
 

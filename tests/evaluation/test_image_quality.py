@@ -28,8 +28,8 @@ SCORES = st.lists(st.tuples(st.booleans(), st.integers(-5, 5)), min_size=2, max_
     ],
 )
 def test_auc_of_cases_ranked_by_hand(anomalous, score, expected):
-    found, low, high = stats.auc(anomalous, score, n_resamples=50)
-    assert found == expected and low <= high
+    result, low, high = stats.auc(anomalous, score, n_resamples=50)
+    assert result == expected and low <= high
 
 
 @given(SCORES)
@@ -41,8 +41,8 @@ def test_auc_is_the_share_of_pairs_in_order(rows):
         return
     pairs = bad[:, None] - good[None]
     expected = ((pairs > 0) + 0.5 * (pairs == 0)).mean()
-    found, low, high = stats.auc(anomalous, score, n_resamples=20)
-    assert found == pytest.approx(expected) and 0 <= low <= high <= 1
+    result, low, high = stats.auc(anomalous, score, n_resamples=20)
+    assert result == pytest.approx(expected) and 0 <= low <= high <= 1
     assert stats.auc(anomalous, -score, n_resamples=2)[0] == pytest.approx(1 - expected)
 
 
@@ -58,8 +58,8 @@ def test_roc_encloses_the_area_of_auc():
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    found = [stats.interval(np.mean, rng.normal(3, 2, 50), n_resamples=300) for _ in range(200)]
-    covered = np.mean([low <= 3 <= high for low, high in found])
+    result = [stats.interval(np.mean, rng.normal(3, 2, 50), n_resamples=300) for _ in range(200)]
+    covered = np.mean([low <= 3 <= high for low, high in result])
     assert 0.88 <= covered <= 0.985  # 0.95 less what 50 rows cost, 0.016 of chance
 
 
@@ -81,8 +81,8 @@ def test_the_auc_interval_is_the_bootstrap_of_the_auc():
     rng = np.random.default_rng(3)
     anomalous = np.arange(400) % 2
     score = (rng.normal(size=400) + anomalous).round(1)  # with ties
-    found, low, high = stats.auc(anomalous, score, n_resamples=200)
-    assert low < found < high
+    result, low, high = stats.auc(anomalous, score, n_resamples=200)
+    assert low < result < high
     slowly = stats.interval(roc_auc_score, anomalous, score, n_resamples=200)
     assert (low, high) == pytest.approx(slowly)
 
@@ -171,10 +171,10 @@ def test_the_manifold_reaches_to_the_kth_neighbour():
 def test_quality_names_what_each_measure_says():
     torch.manual_seed(1)
     real, fake = torch.randn(60, 3), torch.randn(60, 3) + 1
-    found = image_quality.quality(real, fake)
-    assert (found["precision"], found["recall"]) == image_quality.precision_recall(real, fake)
-    assert (found["KID"], found["+-"]) == image_quality.kernel_distance(real, fake)
-    assert found["FID"] == image_quality.frechet(real, fake) and len(found) == 5
+    result = image_quality.quality(real, fake)
+    assert (result["precision"], result["recall"]) == image_quality.precision_recall(real, fake)
+    assert (result["KID"], result["+-"]) == image_quality.kernel_distance(real, fake)
+    assert result["FID"] == image_quality.frechet(real, fake) and len(result) == 5
 
 
 def test_nearest_distance():
@@ -226,8 +226,8 @@ def test_mutual_information_of_a_linear_gaussian_is_its_closed_form():
     """x ~ N(0, I), z = x + noise: I = d/2 log(1 + 1/s^2)."""
     mu = torch.randn(5000, 2, generator=torch.Generator().manual_seed(10))
     for variance in (0.2, 0.5, 2.0):
-        found = latents.mutual_information(mu, torch.full_like(mu, math.log(variance)))
-        assert found == pytest.approx(math.log(1 + 1 / variance), abs=0.06)
+        result = latents.mutual_information(mu, torch.full_like(mu, math.log(variance)))
+        assert result == pytest.approx(math.log(1 + 1 / variance), abs=0.06)
 
 
 def test_mutual_information_of_equal_posteriors_is_nothing():
@@ -237,8 +237,8 @@ def test_mutual_information_of_equal_posteriors_is_nothing():
 
 def test_mutual_information_of_posteriors_far_apart_is_log_n():
     mu = 100 * torch.arange(300.0)[:, None].double()
-    found = latents.mutual_information(mu, torch.full_like(mu, -2.0))
-    assert found == pytest.approx(math.log(300), abs=1e-6)
+    result = latents.mutual_information(mu, torch.full_like(mu, -2.0))
+    assert result == pytest.approx(math.log(300), abs=1e-6)
 
 
 def test_linear_probes_find_what_is_linear_and_only_that():
@@ -246,9 +246,9 @@ def test_linear_probes_find_what_is_linear_and_only_that():
     noise = torch.rand(3000, generator=torch.Generator().manual_seed(13)) > 0.5
     y = torch.stack([z[:, 1] > 0.3, noise, torch.ones(3000) > 0], 1).byte()
     half = 1500
-    found = latents.linear_probes(z[:half], y[:half], z[half:], y[half:], ["line", "noise", "all"])
-    assert list(found) == ["line", "noise"], "an attribute of one value has no AUC"
-    assert found["line"] > 0.999 and found["noise"] == pytest.approx(0.5, abs=0.05)
+    result = latents.linear_probes(z[:half], y[:half], z[half:], y[half:], ["line", "noise", "all"])
+    assert list(result) == ["line", "noise"], "an attribute of one value has no AUC"
+    assert result["line"] > 0.999 and result["noise"] == pytest.approx(0.5, abs=0.05)
     turned = latents.linear_probes(z[:half], y[:half], -z[half:], y[half:], ["line", "n", "a"])
     assert turned["line"] < 0.001, "the probe must be fitted on the training codes"
 

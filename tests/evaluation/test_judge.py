@@ -77,11 +77,11 @@ def test_scale_and_shear(amounts, side):
 
 def test_every_picture_is_moved_in_its_own_way():
     x = data.pixels(data.load("mnist", n=1).x).expand(40, 1, 28, 28)
-    found = warp_gently(x)
-    assert found.shape == x.shape and 0 <= found.min() and found.max() <= 1
-    gaps = torch.cdist(found.flatten(1), found.flatten(1)) + 99 * torch.eye(40)
+    result = warp_gently(x)
+    assert result.shape == x.shape and 0 <= result.min() and result.max() <= 1
+    gaps = torch.cdist(result.flatten(1), result.flatten(1)) + 99 * torch.eye(40)
     assert gaps.min() > 0.05
-    kept = found.flatten(1).sum(1) / x.flatten(1).sum(1)
+    kept = result.flatten(1).sum(1) / x.flatten(1).sum(1)
     assert 0.7 < kept.min() and kept.max() < 1.35, "the digit stays in the picture"
 
 
@@ -90,10 +90,10 @@ def test_moved_loss_is_the_loss_of_moved_pictures():
     x, y = data.load("mnist", n=20)[:2]
     x = data.pixels(x)
     torch.manual_seed(3)
-    found = judge.warped_loss(model, x, y)["loss"]
+    result = judge.warped_loss(model, x, y)["loss"]
     torch.manual_seed(3)
     moved = warp_gently(x)
-    assert found == judge.loss(model, moved, y)["loss"] != judge.loss(model, x, y)["loss"]
+    assert result == judge.loss(model, moved, y)["loss"] != judge.loss(model, x, y)["loss"]
 
 
 def test_the_net_has_four_convolutions_and_takes_28x28():
@@ -137,15 +137,15 @@ def test_every_parameter_of_the_digit_judge_learns():
 
 def test_the_factor_loss_and_its_share_of_variance_by_hand():
     f = torch.tensor([[1.0, -1.0], [3.0, 0.0], [2.0, 4.0]])
-    said = torch.tensor([[1.5, -1.0], [2.5, 0.0], [2.0, 4.0]])
+    message = torch.tensor([[1.5, -1.0], [2.5, 0.0], [2.0, 4.0]])
 
     def model(x):
-        return said
+        return message
 
     value = judge.factor_loss(model, torch.zeros(3, 1, 2, 2), f)["loss"]
     assert value.item() == pytest.approx((0.25 + 0.25) / 3)
-    found = judge.r_squared(model, torch.zeros(3, 1, 2, 2, dtype=torch.uint8), f)
-    torch.testing.assert_close(found, torch.tensor([1 - (0.5 / 3) / (2 / 3), 1.0]))
+    result = judge.r_squared(model, torch.zeros(3, 1, 2, 2, dtype=torch.uint8), f)
+    torch.testing.assert_close(result, torch.tensor([1 - (0.5 / 3) / (2 / 3), 1.0]))
 
 
 def test_factors_are_learned_from_pictures():
@@ -156,5 +156,5 @@ def test_factors_are_learned_from_pictures():
     x = (light.expand(-1, 1, 28, 28).clamp(0, 1) * 255).byte()
     step, batches = judge.factor_recipe(x, f, epochs=25, width=4, n_features=8, batch=32, ema=0.8)
     loop.fit(step, batches, 25, progress=False)
-    found = judge.r_squared(step.best.eval(), x, f)
-    assert found[0] > 0.8 and found[1] > 0.8 and found[2] < 0.5
+    result = judge.r_squared(step.best.eval(), x, f)
+    assert result[0] > 0.8 and result[1] > 0.8 and result[2] < 0.5

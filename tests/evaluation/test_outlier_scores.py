@@ -32,11 +32,11 @@ def test_each_family_is_set_against_the_normal_pictures_alone():
         "first": np.where(family == 1, 2.0, 1.0),
         "second": 1.0 * (family == 2) - (family == 1),
     }
-    found = outlier_scores.auc_by_family(scores, family, ["normal", "a", "b"])
-    assert found["first"]["a"] == (1, 1, 1) and found["first"]["b"][0] == 0.5
-    assert found["first"]["all"][0] == pytest.approx(0.75)
-    assert found["second"]["a"][0] == 0 and found["second"]["b"][0] == 1
-    low, high = found["first"]["all"][1:]
+    result = outlier_scores.auc_by_family(scores, family, ["normal", "a", "b"])
+    assert result["first"]["a"] == (1, 1, 1) and result["first"]["b"][0] == 0.5
+    assert result["first"]["all"][0] == pytest.approx(0.75)
+    assert result["second"]["a"][0] == 0 and result["second"]["b"][0] == 1
+    low, high = result["first"]["all"][1:]
     assert low < 0.75 < high
 
 

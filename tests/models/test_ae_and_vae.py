@@ -101,10 +101,10 @@ def test_recipe_hands_sigma_and_beta_to_the_loss():
     step, _ = vae.recipe(x, z_dim=5, width=4, sigma=SIGMA, beta=0.5)
     awake(step.model)
     torch.manual_seed(3)
-    said = step.loss(step.model, data.pixels(x))
+    message = step.loss(step.model, data.pixels(x))
     torch.manual_seed(3)
     expected = vae.loss(step.model, data.pixels(x), sigma=SIGMA, beta=0.5)
-    assert said["loss"] == expected["loss"] != said["recon"] + said["kl"]
+    assert message["loss"] == expected["loss"] != message["recon"] + message["kl"]
 
 
 def test_without_a_sigma_it_is_the_one_that_costs_least():
@@ -176,12 +176,12 @@ def test_errors_are_squared_errors_per_image_through_the_mean():
 def test_held_out_terms_are_those_of_the_loss_on_the_same_draw():
     model, x = awake(vae.VAE(z_dim=4, width=4)), torch.randint(0, 256, (6, 3, 64, 64)).byte()
     torch.manual_seed(2)
-    found = vae.held_out(model, x)
+    result = vae.held_out(model, x)
     torch.manual_seed(2)
     terms = vae.loss(model, x.float() / 255, sigma=0.5**0.5)
-    assert found["test kl"] == pytest.approx(terms["kl"].item(), rel=1e-5)
+    assert result["test kl"] == pytest.approx(terms["kl"].item(), rel=1e-5)
     constant = 0.5 * x[0].numel() * math.log(math.pi)  # 2 pi sigma^2 = pi
-    assert found["test squared error"] == pytest.approx(terms["recon"].item() - constant, rel=1e-5)
+    assert result["test squared error"] == pytest.approx(terms["recon"].item() - constant, rel=1e-5)
 
 
 def test_pictures_from_the_prior_are_pixels_and_differ():

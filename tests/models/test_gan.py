@@ -362,10 +362,10 @@ def test_a_broken_adversarial_run_ends_in_the_same_weights_and_trace(recipe, mor
         for n, p in run().items()
         if isinstance(p, nn.Module)
     }
-    found = interrupted(run, adversarial.AdversarialStep, at, monkeypatch)
+    result = interrupted(run, adversarial.AdversarialStep, at, monkeypatch)
     for name, state in expected.items():
         for key, value in state.items():
-            assert torch.equal(found[name].state_dict()[key], value), f"{name}.{key}"
+            assert torch.equal(result[name].state_dict()[key], value), f"{name}.{key}"
 
 
 @pytest.mark.parametrize("player", ["discriminator", "generator"])

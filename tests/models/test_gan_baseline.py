@@ -34,7 +34,7 @@ def test_both_players_of_the_seed_use_the_scale_that_low_says(low):
 
 @pytest.mark.parametrize("kernels", [(9, 5), (8, 4)])
 def test_overlap_counts_the_taps(kernels):
-    side, found = 32, gan_baseline.overlap(kernels, 32)
+    side, result = 32, gan_baseline.overlap(kernels, 32)
     expected = torch.zeros(side, side)
     for kernel, stride in zip(kernels, (4, 2), strict=True):
         line, margin = torch.zeros(side), (kernel - stride + 1) // 2
@@ -43,8 +43,8 @@ def test_overlap_counts_the_taps(kernels):
                 if 0 <= i * stride - margin + tap < side:
                     line[i * stride - margin + tap] += 1
         expected += line[:, None] * line[None] / kernel**2
-    torch.testing.assert_close(found, expected)
-    inner = found[8:24, 8:24]
+    torch.testing.assert_close(result, expected)
+    inner = result[8:24, 8:24]
     assert (inner.max() - inner.min() < 1e-5) == (kernels == (8, 4))
 
 

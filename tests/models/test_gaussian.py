@@ -128,10 +128,10 @@ def test_product_is_that_of_a_loop_over_the_pictures(groups, dim, seed):
     ((mu, logvar),) = gaussians((len(groups), dim), seed)
     group = torch.tensor(groups)
     expected = by_hand(mu, logvar, group, 7)  # group 6 is always missing, others at times
-    found = gaussian.product(mu, logvar, group, 7)
-    torch.testing.assert_close(found, expected)
+    result = gaussian.product(mu, logvar, group, 7)
+    torch.testing.assert_close(result, expected)
     missing = torch.tensor([g not in groups for g in range(7)])
-    assert not any(t[missing].any() for t in found), "a missing group is N(0, I)"
+    assert not any(t[missing].any() for t in result), "a missing group is N(0, I)"
 
 
 @given(
@@ -144,17 +144,17 @@ def test_product_in_float32_survives_extreme_variances(rows, seed):
     logvar = torch.tensor([[v] for _, v in rows])
     mu = 3 * torch.randn(len(rows), 1, generator=torch.Generator().manual_seed(seed))
     expected = by_hand(mu, logvar, group, 4)
-    found = gaussian.product(mu, logvar, group, 4)
-    assert all(t.dtype == torch.float32 and t.isfinite().all() for t in found)
-    torch.testing.assert_close(found[0].double(), expected[0], rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found[1].double(), expected[1], rtol=1e-5, atol=1e-5)
+    result = gaussian.product(mu, logvar, group, 4)
+    assert all(t.dtype == torch.float32 and t.isfinite().all() for t in result)
+    torch.testing.assert_close(result[0].double(), expected[0], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result[1].double(), expected[1], rtol=1e-5, atol=1e-5)
 
 
 def test_gradients_of_the_product_stay_finite_at_extreme_variances():
     logvar = torch.tensor([[-300.0], [300.0], [80.0], [-80.0], [300.0]], requires_grad=True)
     mu = torch.arange(5.0)[:, None].requires_grad_()
-    found = gaussian.product(mu, logvar, torch.tensor([0, 0, 1, 1, 2]), 4)
-    (found[0].sum() + found[1].sum()).backward()
+    result = gaussian.product(mu, logvar, torch.tensor([0, 0, 1, 1, 2]), 4)
+    (result[0].sum() + result[1].sum()).backward()
     assert mu.grad.flatten().tolist() == pytest.approx([1, 0, 0, 1, 1])  # the surest one decides
     assert logvar.grad.flatten().tolist() == pytest.approx([1, 0, 0, 1, 1])
 
@@ -163,45 +163,45 @@ def test_one_picture_is_its_own_evidence_exactly():
     ((mu, logvar),) = gaussians((4, 3), 2)
     group = torch.tensor([2, 0, 3, 1])
     for t in (torch.float32, torch.float64):
-        found = gaussian.product(mu.to(t), 40 * logvar.to(t), group, 5)
-        assert torch.equal(found[0][group], mu.to(t))
-        assert torch.equal(found[1][group], 40 * logvar.to(t))
+        result = gaussian.product(mu.to(t), 40 * logvar.to(t), group, 5)
+        assert torch.equal(result[0][group], mu.to(t))
+        assert torch.equal(result[1][group], 40 * logvar.to(t))
 
 
 @pytest.mark.parametrize("n", [2, 7, 256])
 def test_n_equal_gaussians_have_an_nth_of_the_variance(n):
     mu, logvar = torch.tensor([[1.5, -2.0]]), torch.tensor([[0.7, -3.0]])
-    found = gaussian.product(mu.expand(n, 2), logvar.expand(n, 2), torch.zeros(n).long(), 1)
-    torch.testing.assert_close(found, (mu, logvar - math.log(n)))
+    result = gaussian.product(mu.expand(n, 2), logvar.expand(n, 2), torch.zeros(n).long(), 1)
+    torch.testing.assert_close(result, (mu, logvar - math.log(n)))
 
 
 def test_two_gaussians_multiplied_on_a_line():
     """The density that is proportional to the product of the two, at any point."""
     mu, logvar = torch.tensor([[1.0], [-2.0]]).double(), torch.tensor([[0.4], [-0.9]]).double()
-    found = gaussian.product(mu, logvar, torch.tensor([0, 0]), 1)
+    result = gaussian.product(mu, logvar, torch.tensor([0, 0]), 1)
     z = torch.linspace(-3, 3, 7).double()[:, None]
     two = sum(normal(mu[i], logvar[i]).log_prob(z) for i in range(2))
-    gap = two - normal(*found).log_prob(z)
+    gap = two - normal(*result).log_prob(z)
     torch.testing.assert_close(gap, gap[:1].expand(7, 1))
 
 
 def test_the_order_of_the_pictures_does_not_matter_and_groups_keep_to_themselves():
     ((mu, logvar), (other, _)) = gaussians((9, 2), 4, 2)
     group, order = torch.tensor([0, 2, 2, 1, 0, 2, 1, 2, 2]), torch.randperm(9)
-    found = gaussian.product(mu, logvar, group, 3)
-    torch.testing.assert_close(gaussian.product(mu[order], logvar[order], group[order], 3), found)
+    result = gaussian.product(mu, logvar, group, 3)
+    torch.testing.assert_close(gaussian.product(mu[order], logvar[order], group[order], 3), result)
     changed = gaussian.product(torch.where(group[:, None] == 1, other, mu), logvar, group, 3)
-    torch.testing.assert_close(changed[0][[0, 2]], found[0][[0, 2]])
-    assert (changed[0][1] - found[0][1]).abs().min() > 1e-3
+    torch.testing.assert_close(changed[0][[0, 2]], result[0][[0, 2]])
+    assert (changed[0][1] - result[0][1]).abs().min() > 1e-3
 
 
 def test_every_picture_gets_back_the_evidence_of_its_group():
     ((mu, logvar),) = gaussians((6, 2), 8)
     group = torch.tensor([3, 1, 3, 3, 0, 1])
-    found = gaussian.product(mu, logvar, group, 4)
+    result = gaussian.product(mu, logvar, group, 4)
     for i, g in enumerate(group.tolist()):
         alone = by_hand(mu[group == g], logvar[group == g], torch.zeros_like(group[group == g]), 1)
-        torch.testing.assert_close(tuple(t[group][i] for t in found), (alone[0][0], alone[1][0]))
+        torch.testing.assert_close(tuple(t[group][i] for t in result), (alone[0][0], alone[1][0]))
 
 
 def test_the_product_is_much_quicker_than_a_loop_over_the_pictures():
@@ -234,10 +234,10 @@ def test_bernoulli_nll_of_counted_pixels():
     logits = 3 * torch.randn(5, 1, 4, 4, dtype=torch.float64)
     x, counted = (torch.rand(2, 5, 1, 4, 4) > 0.4).double()
     terms = -Bernoulli(logits=logits).log_prob(x) * counted
-    found = gaussian.bernoulli_nll(x, logits, counted)
-    torch.testing.assert_close(found, terms.flatten(1).sum(1))
+    result = gaussian.bernoulli_nll(x, logits, counted)
+    torch.testing.assert_close(result, terms.flatten(1).sum(1))
     torch.testing.assert_close(
-        found + gaussian.bernoulli_nll(x, logits, 1 - counted), gaussian.bernoulli_nll(x, logits)
+        result + gaussian.bernoulli_nll(x, logits, 1 - counted), gaussian.bernoulli_nll(x, logits)
     )
 
 
@@ -271,8 +271,8 @@ def test_the_entropy_of_fair_and_of_sure_pixels():
 
 def test_the_floor_under_grey_mnist():
     x = data.load("mnist", "test").x
-    found = data.in_batches(gaussian.bernoulli_entropy, x)
-    assert found.double().mean().item() == pytest.approx(45.53, abs=0.01)
+    result = data.in_batches(gaussian.bernoulli_entropy, x)
+    assert result.double().mean().item() == pytest.approx(45.53, abs=0.01)
 
 
 @pytest.mark.parametrize("dims", [1, 3])

@@ -76,8 +76,8 @@ def test_importance_sampling_meets_the_evidence_by_brute_force():
         pairs = torch.stack([-model.nll(one.expand_as(logits), logits) for one in x])
         evidence = pairs.logsumexp(1) - math.log(50_000)
     torch.manual_seed(1)
-    found = {k: likelihood.log_likelihood(model, x, n_samples=k) for k in (1, 20, 2000)}
-    torch.testing.assert_close(found[2000], evidence, rtol=0, atol=0.06)
+    result = {k: likelihood.log_likelihood(model, x, n_samples=k) for k in (1, 20, 2000)}
+    torch.testing.assert_close(result[2000], evidence, rtol=0, atol=0.06)
     means = [
         torch.stack([likelihood.log_likelihood(model, x, n_samples=k) for _ in range(300 // k)])
         .mean()
@@ -303,21 +303,21 @@ def test_a_broken_run_ends_in_the_weights_and_the_guard_of_an_unbroken_one(at, m
 
     expected = {n: p.state_dict() for n, p in run().items()}
     assert {"model", "optimizer", "schedule", "average", "guard"} <= set(expected)
-    found = interrupted(run, LossStep, at, monkeypatch)
-    assert found["schedule"].state_dict() == expected["schedule"]
+    result = interrupted(run, LossStep, at, monkeypatch)
+    assert result["schedule"].state_dict() == expected["schedule"]
     for name in ("model", "average", "guard"):
         for key, value in expected[name].items():
-            assert torch.equal(found[name].state_dict()[key], value), f"{name}.{key}"
+            assert torch.equal(result[name].state_dict()[key], value), f"{name}.{key}"
 
 
 def test_bfloat16_gives_the_loss_of_float32_within_a_percent():
     model, x = tiny(), data.pixels(pictures(size=32))
-    found = []
+    result = []
     for low in (False, True):
         torch.manual_seed(1)
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            found.append(hvae.loss(model, x)["loss"].item())
-    assert found[1] == pytest.approx(found[0], rel=0.01)
+            result.append(hvae.loss(model, x)["loss"].item())
+    assert result[1] == pytest.approx(result[0], rel=0.01)
 
 
 def survives(steps, lr, batch, depth, bf16, width=(16, 16, 12)):

@@ -29,10 +29,10 @@ def parameters(channels, k, seed, side=2, n=3):
 @pytest.mark.parametrize(("mean", "log_scale"), [(0.1, -2.0), (-0.9, -4.0), (0.99, -1.0)])
 def test_a_mass_is_a_difference_of_two_cdfs(value, mean, log_scale):
     x = torch.tensor(2 * value / 255 - 1)
-    found = logistic_mixture.log_interval(x, torch.tensor(mean), torch.tensor(log_scale)).exp()
+    result = logistic_mixture.log_interval(x, torch.tensor(mean), torch.tensor(log_scale)).exp()
     low = 0 if value == 0 else cdf(mean, log_scale, x - 1 / 255)
     high = 1 if value == 255 else cdf(mean, log_scale, x + 1 / 255)
-    assert found.item() == pytest.approx(high - low, rel=1e-3, abs=1e-7)
+    assert result.item() == pytest.approx(high - low, rel=1e-3, abs=1e-7)
 
 
 @settings(deadline=None, max_examples=25)
@@ -62,8 +62,8 @@ def by_hand(x, p, k):
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 255), min_size=3, max_size=3))
 def test_a_colour_is_that_of_the_loop(seed, colour):
     p, x = parameters(3, 2, seed, 1, 1), torch.tensor(colour) / 255
-    found = -logistic_mixture.nll(x.view(1, 3, 1, 1), p, 2).item()
-    assert found == pytest.approx(math.log(by_hand(x, p[0, :, 0, 0], 2)), abs=2e-3)
+    result = -logistic_mixture.nll(x.view(1, 3, 1, 1), p, 2).item()
+    assert result == pytest.approx(math.log(by_hand(x, p[0, :, 0, 0], 2)), abs=2e-3)
 
 
 def test_pixels_add_up_in_nats_per_image():
@@ -80,13 +80,13 @@ def test_blue_sums_out_to_red_and_green():
     p = parameters(3, 1, 5, 1, 1)
     x = torch.full((256, 3, 1, 1), 100 / 255)
     x[:, 2, 0, 0] = torch.arange(256.0) / 255
-    found = (-logistic_mixture.nll(x, p.expand(256, -1, -1, -1), 1)).exp().sum()
+    result = (-logistic_mixture.nll(x, p.expand(256, -1, -1, -1), 1)).exp().sum()
     red = torch.tensor(2 * 100 / 255 - 1)
     mean, scale, a = p[0, 1:4, 0, 0], p[0, 4:7, 0, 0], p[0, 7, 0, 0].tanh()
     expected = logistic_mixture.log_interval(
         red, mean[0], scale[0]
     ) + logistic_mixture.log_interval(red, mean[1] + a * red, scale[1])
-    assert found.log().item() == pytest.approx(expected.item(), abs=1e-3)
+    assert result.log().item() == pytest.approx(expected.item(), abs=1e-3)
 
 
 def test_samples_are_as_frequent_as_their_masses():

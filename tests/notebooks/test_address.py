@@ -22,13 +22,13 @@ def asked(tmp_path, monkeypatch):
     return commands
 
 
-def run_cell(found, monkeypatch):
+def run_cell(result, monkeypatch):
     """Run the cell as a notebook does, where course_lib is found or not; the restarts asked for."""
     restarts = []
     shell = InteractiveShell()
     kernel = type("Kernel", (), {"do_shutdown": lambda self, restart: restarts.append(restart)})
     shell.kernel = kernel()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: found)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: result)
     namespace = {"get_ipython": lambda: shell}
     exec(compile(address.colab_cell(HERE), "colab", "exec"), namespace)
     return restarts

@@ -84,13 +84,13 @@ def notebook(root):
 
 
 @pytest.fixture
-def taken(course):
+def used(course):
     assert committed.main([], course) == 0
     return course
 
 
-def test_outputs_are_taken_over_without_what_a_reader_cannot_use(taken):
-    text = notebook(taken).read_text(encoding="utf-8")
+def test_outputs_are_taken_over_without_what_a_reader_cannot_use(used):
+    text = notebook(used).read_text(encoding="utf-8")
     for word in ("injected-parameters", "papermill", "widget-view", "widget-state", "iopub"):
         assert word not in text
     nb = nbformat.reads(text, as_version=4)
@@ -107,22 +107,22 @@ def test_outputs_are_taken_over_without_what_a_reader_cannot_use(taken):
     assert "**Answer 1.1.**" in cells["q1-1-answer"].outputs[0].data["text/markdown"]
 
 
-def test_what_they_were_made_of_is_written_down_and_fresh(taken):
-    about = json.loads(notebook(taken).read_text())["metadata"]["course"]
-    digest = committed.file_digest(taken / "weights" / "ships-1.safetensors")
+def test_what_they_were_made_of_is_written_down_and_fresh(used):
+    about = json.loads(notebook(used).read_text())["metadata"]["course"]
+    digest = committed.file_digest(used / "weights" / "ships-1.safetensors")
     assert about == {
-        "cells": inputs.cells_digest(notebook(taken)),
+        "cells": inputs.cells_digest(notebook(used)),
         "weights": {"ships-1": digest},  # what was trained here does not ship
     }
-    assert committed.faults(notebook(taken)) == []
+    assert committed.faults(notebook(used)) == []
 
 
-def test_taking_over_twice_changes_nothing_and_asks_for_no_new_run(taken):
-    before = notebook(taken).read_bytes()
-    assert committed.main([], taken) == 0 and notebook(taken).read_bytes() == before
-    made_from = taken / "reports" / "quick" / "notebooks" / "01_a.inputs"
+def test_taking_over_twice_changes_nothing_and_asks_for_no_new_run(used):
+    before = notebook(used).read_bytes()
+    assert committed.main([], used) == 0 and notebook(used).read_bytes() == before
+    made_from = used / "reports" / "quick" / "notebooks" / "01_a.inputs"
     old = made_from.read_bytes()
-    assert inputs.main(["quick"], taken) == 0
+    assert inputs.main(["quick"], used) == 0
     assert json.loads(made_from.read_bytes())["files"]["cells"] == json.loads(old)["files"]["cells"]
 
 
@@ -147,7 +147,7 @@ def grow(root):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (change_cell, "its cells changed after its outputs were made"),
         (change_weights, "the weights ships-1 changed"),
@@ -155,10 +155,10 @@ def grow(root):
         (grow, "bytes, more than 1,500,000"),
     ],
 )
-def test_a_stale_or_large_notebook_is_refused(taken, spoil, said):
-    spoil(taken)
-    (fault,) = committed.faults(notebook(taken))
-    assert said in fault
+def test_a_stale_or_large_notebook_is_refused(used, spoil, message):
+    spoil(used)
+    (fault,) = committed.faults(notebook(used))
+    assert message in fault
 
 
 def test_a_notebook_without_outputs_is_refused(course):
@@ -166,7 +166,7 @@ def test_a_notebook_without_outputs_is_refused(course):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (change_cell, "01_a: cell value changed after its run; make report again"),
         (change_weights, "ships-1 was opened from the cache, and other weights ship"),
@@ -176,12 +176,12 @@ def test_a_notebook_without_outputs_is_refused(course):
         ),
     ],
 )
-def test_outputs_of_another_state_are_not_taken_over(course, spoil, said, capsys):
+def test_outputs_of_another_state_are_not_taken_over(course, spoil, message, capsys):
     spoil(course)
     before = notebook(course).read_bytes()
     assert committed.main([], course) == 1 and notebook(course).read_bytes() == before
     line = capsys.readouterr().err
-    assert said in line and line.count("\n") == 1
+    assert message in line and line.count("\n") == 1
 
 
 def test_a_large_notebook_names_its_largest_outputs(course, monkeypatch, capsys):

@@ -266,19 +266,19 @@ SPOILED = {
 
 
 @pytest.mark.parametrize(
-    ("rule", "spoil", "said"),
+    ("rule", "spoil", "message"),
     [
-        pytest.param(rule, spoil, said, id=f"{rule}-{said[:40]}")
+        pytest.param(rule, spoil, message, id=f"{rule}-{message[:40]}")
         for rule, cases in SPOILED.items()
-        for spoil, said in cases
+        for spoil, message in cases
     ],
 )
-def test_each_rule_notices(tmp_path, rule, spoil, said):
+def test_each_rule_notices(tmp_path, rule, spoil, message):
     nb, path = sample(), tmp_path / "99_sample.ipynb"
     spoil(nb)
     path.write_text(json.dumps(nb))
-    found = [fault for r in FORM if r.__name__ == rule for fault in r(nb, path)]
-    assert any(said in fault for fault in found), found
+    result = [fault for r in FORM if r.__name__ == rule for fault in r(nb, path)]
+    assert any(message in fault for fault in result), result
 
 
 def test_every_rule_of_the_form_is_spoiled_at_least_once():
@@ -292,8 +292,8 @@ def test_a_notebook_is_held_to_the_form_once_its_number_is_named(tmp_path):
 
 
 def test_what_is_measured():
-    found = measure(sample())
-    assert (found["questions"], found["tasks"], found["results"]) == (1, 1, 1)
-    assert (found["plain answers"], found["longest cell"]) == (1, 15)
+    result = measure(sample())
+    assert (result["questions"], result["tasks"], result["results"]) == (1, 1, 1)
+    assert (result["plain answers"], result["longest cell"]) == (1, 15)
     # parameters 4, settings 1, imports 2, record 2, check 1, answer 2, explore 1; colab not counted
-    assert found["plumbing"] * found["lines"] == pytest.approx(13)
+    assert result["plumbing"] * result["lines"] == pytest.approx(13)

@@ -86,7 +86,7 @@ def tag(i, word):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda nb: nb.update(nbformat_minor=4), "not 4.5"),
         (lambda nb: nb.metadata.kernelspec.update(name="torch"), "not python3"),
@@ -117,10 +117,10 @@ def tag(i, word):
     ],
 )
 @pytest.mark.filterwarnings("ignore:Non-unique cell id")
-def test_each_rule_notices(tmp_path, spoil, said):
+def test_each_rule_notices(tmp_path, spoil, message):
     nb = sample()
     spoil(nb)
-    assert any(said in fault for fault in faults(nb, tmp_path))
+    assert any(message in fault for fault in faults(nb, tmp_path))
 
 
 def test_missing_questions_and_wrong_points_are_noticed(tmp_path):
@@ -130,6 +130,6 @@ def test_missing_questions_and_wrong_points_are_noticed(tmp_path):
         cell["id"] = cell["id"].replace("q9", "q1")
         if "nbgrader" in cell.metadata:
             cell.metadata.nbgrader.grade_id = cell["id"]
-    found = faults(nb, tmp_path, "01_sample.ipynb")
-    assert "question 1.2 is missing" in found
-    assert "question 1.1 gives 1 points, not 2" in found
+    result = faults(nb, tmp_path, "01_sample.ipynb")
+    assert "question 1.2 is missing" in result
+    assert "question 1.1 gives 1 points, not 2" in result

@@ -59,12 +59,12 @@ def test_report_holds_pages_figures_notebooks_and_results(good):
         "q1-2-fig.png",
         "q2-1-fig.png",
     ]
-    found = results(good)
-    assert [result["name"] for result in found["results"]] == ["q1-1-fig", "q1-2-fig", "q2-1-fig"]
-    assert list(found["answers"]) == ["1.1", "1.2", "2.1"]
-    assert set(found["notebooks"]) == {"01_a", "02_b"}
-    assert found["profile"] == "quick"
-    assert {about["budget"] for about in found["notebooks"].values()} == {1.0}
+    outcome = results(good)
+    assert [result["name"] for result in outcome["results"]] == ["q1-1-fig", "q1-2-fig", "q2-1-fig"]
+    assert list(outcome["answers"]) == ["1.1", "1.2", "2.1"]
+    assert set(outcome["notebooks"]) == {"01_a", "02_b"}
+    assert outcome["profile"] == "quick"
+    assert {about["budget"] for about in outcome["notebooks"].values()} == {1.0}
     assert not list((good / "reports" / ".tmp").glob("*/*/"))
     assert not (good / "reports" / "failed").exists()
 
@@ -120,9 +120,9 @@ def test_nothing_of_this_machine_or_minute_is_kept(good):
 
 def test_pages_fetch_nothing_from_outside(good):
     for path in (good / "reports" / "quick").glob("*.html"):
-        found = markup.Inventory()
-        found.feed(path.read_text(encoding="utf-8"))
-        assert found.faults == [], path.name
+        outcome = markup.Inventory()
+        outcome.feed(path.read_text(encoding="utf-8"))
+        assert outcome.faults == [], path.name
         assert not markup.EXTERNAL_CSS.search(path.read_text(encoding="utf-8")), path.name
 
 
@@ -157,8 +157,13 @@ def test_the_others_go_on_after_a_failure_also_two_at_a_time(course):
     assert done.returncode == 2
     assert "FAILED 00_bad: cell bad" in done.stderr and "FAILED 03_c" not in done.stderr
     assert sorted(small_course.ran(course)) == ["00_bad", "03_c"]
-    found = results(course)
-    assert [r["name"] for r in found["results"]] == ["q1-1-fig", "q1-2-fig", "q2-1-fig", "q3-1-fig"]
+    outcome = results(course)
+    assert [r["name"] for r in outcome["results"]] == [
+        "q1-1-fig",
+        "q1-2-fig",
+        "q2-1-fig",
+        "q3-1-fig",
+    ]
     assert "1 of 4 notebooks failed" in page(course, "index.html")
     assert "There is no report of this notebook yet" in page(course, "00_bad.html")
     assert "cell bad: ZeroDivisionError" in page(course, "00_bad.html")
@@ -194,16 +199,16 @@ def test_full_profile_and_budget_reach_the_notebook(tmp_path):
     root = small_course.place(tmp_path / "course")
     small_course.write(root, "01_a", small_course.cells("01_a", "1.1"))
     assert make(root, "full", "BUDGET=0.05").returncode == 0
-    found = results(root, "full")
-    assert found["results"][0]["protocol"]["budget"] == 0.05
-    assert found["notebooks"]["01_a"]["profile"] == "full"
+    outcome = results(root, "full")
+    assert outcome["results"][0]["protocol"]["budget"] == 0.05
+    assert outcome["notebooks"]["01_a"]["profile"] == "full"
     assert not (root / "reports" / "quick").exists()
     assert to_run(root, "full", "--budget", "0.05") == []
     assert to_run(root, "full") == ["01_a"]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["ONLY=07"], "ONLY=07: no such notebook; there are 01_a, 02_b"),
         (["BUDGET=0"], "'0' is not a share of epochs"),
@@ -213,8 +218,8 @@ def test_full_profile_and_budget_reach_the_notebook(tmp_path):
         (["BUDGET=a half"], "'a half' is not a share of epochs"),
     ],
 )
-def test_mistakes_on_the_command_line_get_one_line(good, words, said):
+def test_mistakes_on_the_command_line_get_one_line(good, words, message):
     done = make(good, "report", *words)
     lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert done.returncode == 2 and len(lines) == 1 and said in lines[0]
+    assert done.returncode == 2 and len(lines) == 1 and message in lines[0]
     assert done.stdout == ""

@@ -11,7 +11,7 @@ import store
 
 
 @pytest.mark.parametrize(
-    ("source", "tags", "said"),
+    ("source", "tags", "message"),
     [
         ("x = 1", [], "Code, 1 line"),
         ("x = 1\n# why\ny = 2\n", [], "Code, 3 lines"),
@@ -23,9 +23,9 @@ import store
         ("assert x", ["skip-execution"], "Code, 1 line (not run in this profile)"),
     ],
 )
-def test_a_folded_cell_says_what_it_holds(source, tags, said):
+def test_a_folded_cell_says_what_it_holds(source, tags, message):
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags})
-    assert pages.summary(cell) == said
+    assert pages.summary(cell) == message
 
 
 def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
@@ -38,23 +38,23 @@ def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
 
 
 @pytest.mark.parametrize(
-    ("html", "said"),
+    ("html", "message"),
     [
         ("<img src=figures/q1.png>", "no alt text"),
         ('<img alt="x" src="https://a.example/b.png">', "from outside"),
         ('<div style="background: url(//a.example/b)">x</div>', "from outside"),
     ],
 )
-def test_output_of_a_cell_that_a_page_cannot_show_is_refused(html, said):
+def test_output_of_a_cell_that_a_page_cannot_show_is_refused(html, message):
     cell = nbformat.v4.new_code_cell("show()")
     cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": html})]
     nb = nbformat.v4.new_notebook(cells=[cell])
-    with pytest.raises(markup.PageError, match=said):
+    with pytest.raises(markup.PageError, match=message):
         pages.page(nb, "01_a", {"01_a": "T"})
 
 
 @pytest.mark.parametrize(
-    ("html", "said"),
+    ("html", "message"),
     [
         ('<script src="https://cdn.example/x.js"></script>', "from outside"),
         ('<link rel="stylesheet" href="//cdn.example/x.css">', "from outside"),
@@ -66,8 +66,8 @@ def test_output_of_a_cell_that_a_page_cannot_show_is_refused(html, said):
         ('<p id="a"></p><p id="a"></p>', "two places named #a"),
     ],
 )
-def test_page_check_refuses(html, said):
-    with pytest.raises(markup.PageError, match=said):
+def test_page_check_refuses(html, message):
+    with pytest.raises(markup.PageError, match=message):
         markup.check_page(html, "p", {"figures/a.png"})
 
 
@@ -89,7 +89,7 @@ RESULT = {
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"question": "2.2"}, "of another notebook"),
         ({"name": "q1-20-mse"}, "does not start with q1-2"),
@@ -99,11 +99,11 @@ RESULT = {
         ({"protocol": None}, "without a protocol"),
     ],
 )
-def test_results_that_break_the_contract_are_refused(tmp_path, change, said):
+def test_results_that_break_the_contract_are_refused(tmp_path, change, message):
     (tmp_path / "q1-2-mse.json").write_text(json.dumps(RESULT))
     assert store.load_results(tmp_path, "01_a")[0][0]["numbers"] == {"mse": 0.5}
     (tmp_path / "q1-2-mse.json").write_text(json.dumps(RESULT | change))
-    with pytest.raises(store.ResultError, match=said):
+    with pytest.raises(store.ResultError, match=message):
         store.load_results(tmp_path, "01_a")
 
 
@@ -125,7 +125,7 @@ FIRST |= {"source": "S1", "verdict": "open"}
 
 
 @pytest.mark.parametrize(
-    ("answer", "change", "said"),
+    ("answer", "change", "message"),
     [
         (NAMED, {"numbers": {"mse": float("inf")}}, "'mse' is inf"),
         (NAMED, {"numbers": [0.5]}, "'numbers' is missing or not a dict"),
@@ -135,11 +135,11 @@ FIRST |= {"source": "S1", "verdict": "open"}
         (FIRST, {"ours": None}, "'ours' is missing"),
     ],
 )
-def test_answers_of_both_kinds_are_checked(tmp_path, answer, change, said):
+def test_answers_of_both_kinds_are_checked(tmp_path, answer, change, message):
     (tmp_path / "answer-q1-2.json").write_text(json.dumps(answer))
     assert store.load_results(tmp_path, "01_a") == ([], [answer | {"notebook": "01_a"}])
     (tmp_path / "answer-q1-2.json").write_text(json.dumps(answer | change))
-    with pytest.raises(store.ResultError, match=said):
+    with pytest.raises(store.ResultError, match=message):
         store.load_results(tmp_path, "01_a")
 
 

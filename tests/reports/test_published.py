@@ -151,8 +151,8 @@ def test_a_damaged_claims_file_is_said_in_one_line_and_changes_nothing(claimed, 
     before = everything(claimed)
     (claimed / "reports" / "claims.toml").write_text(CLAIMS)  # VERDICT is none
     assert index.main(["quick"], claimed) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and '["1.1"].quick: the verdict must be one of' in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and '["1.1"].quick: the verdict must be one of' in message
     after = everything(claimed)
     after.pop(claimed / "reports" / "claims.toml")
     assert after == {path: content for path, content in before.items() if path in after}
@@ -274,5 +274,5 @@ def test_a_damaged_part_is_refused_by_name_and_nothing_is_changed(full, text, ca
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(course, capsys):
     (course / "reports" / "full").write_text("a file where a folder should be")
     assert inputs.main(["full"], course) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and str(course / "reports" / "full") in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and str(course / "reports" / "full") in message

@@ -75,6 +75,16 @@ def test_failure_is_noticed_and_said_in_one_line(bad, name):
     assert f"make report ONLY={name[:2]}" in html
 
 
+def test_a_fault_of_the_claims_does_not_hide_the_notebooks_own(tmp_path, monkeypatch):
+    def refuse(root, profile):
+        raise run.claims.ClaimError("2.7: no number")
+
+    monkeypatch.setattr(run.index, "publish", refuse)
+    for own, whole in ((None, "2.7: no number"), ("cell x: no", "cell x: no; and 2.7: no number")):
+        monkeypatch.setattr(run, "attempt", lambda *names, own=own: own)
+        assert run.run(tmp_path, "quick", "01_a") == whole
+
+
 def test_the_index_says_what_failed_and_shows_what_did_not(bad):
     root, faults = bad
     assert faults["12_good"] is None
@@ -111,7 +121,7 @@ def test_old_notebooks_without_ids_run_and_are_up_to_date_after(one, minor):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda nb: None, None),
         (lambda nb: nb.cells[-1].outputs.clear(), "did not live to the end"),
@@ -119,7 +129,7 @@ def test_old_notebooks_without_ids_run_and_are_up_to_date_after(one, minor):
         (lambda nb: nb.cells[0].update(execution_count=None), "cell a: did not run"),
     ],
 )
-def test_every_mark_of_a_finished_run_is_asked_for(spoil, said):
+def test_every_mark_of_a_finished_run_is_asked_for(spoil, message):
     nb = nbformat.v4.new_notebook()
     nb.cells = [nbformat.v4.new_code_cell(id=i) for i in ("a", execute.END_ID)]
     for cell in nb.cells:
@@ -127,7 +137,7 @@ def test_every_mark_of_a_finished_run_is_asked_for(spoil, said):
     nb.cells[-1].outputs = [nbformat.v4.new_output("stream", text="word\n")]
     spoil(nb)
     fault = execute.first_fault(nb, "word")
-    assert fault is None if said is None else said in fault
+    assert fault is None if message is None else message in fault
 
 
 def test_outputs_and_counts_kept_in_a_notebook_are_no_sign_of_a_run(one):

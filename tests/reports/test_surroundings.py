@@ -77,9 +77,9 @@ def test_settings_locale_and_path_of_a_reader_change_nothing(tmp_path, hostile, 
 
 def test_the_library_of_another_checkout_is_refused_by_name(tmp_path, capsys):
     assert run.main(["quick", "01_a"], tmp_path) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "make install" in said
-    assert f"course_lib is that of {small_course.ROOT}" in said and str(tmp_path) in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "make install" in message
+    assert f"course_lib is that of {small_course.ROOT}" in message and str(tmp_path) in message
 
 
 def test_a_foreign_kernel_is_one_line_before_any_cell_of_nbval(tmp_path):

@@ -57,19 +57,19 @@ def train_all(folder):
         broadcast(step)
 
     distributed.broadcast = watched
-    found = {"ae": curve(runs.train_or_load(ae.narrow_recipe, [digits()], AE, 3))}
+    result = {"ae": curve(runs.train_or_load(ae.narrow_recipe, [digits()], AE, 3))}
     run = runs.train_or_load(vae.recipe, [faces()], VAE, 10, vae.held_out, [faces()])
-    found["vae"] = curve(run, VAE_CONSTANT)
+    result["vae"] = curve(run, VAE_CONSTANT)
     deep = runs.train_or_load(hvae.recipe, [digits()], HVAE, 6, hvae.held_out, [digits()])
-    found["hvae"], found["deep"] = curve(deep), deep.about["key"]
+    result["hvae"], result["deep"] = curve(deep), deep.about["key"]
     toy = runs.train_or_load(
         toy_family.recipe, [toy_family.pictures()], {}, EPOCHS, size, [digits()]
     )
-    found["toy"], found["n"] = weights_digest(toy.step), toy.history.n.tolist()
-    found["key"], found["parameters"] = toy.about["key"], digests
-    found["nan"] = diverge()
-    found["grown"] = memory(folder / "slots.npy")
-    (folder / f"found-{distributed.rank()}.json").write_text(json.dumps(found))
+    result["toy"], result["n"] = weights_digest(toy.step), toy.history.n.tolist()
+    result["key"], result["parameters"] = toy.about["key"], digests
+    result["nan"] = diverge()
+    result["grown"] = memory(folder / "slots.npy")
+    (folder / f"found-{distributed.rank()}.json").write_text(json.dumps(result))
 
 
 def size(model, x):
@@ -219,8 +219,8 @@ def trained(tmp_path_factory):
 
 def test_two_ranks_have_the_loss_curve_of_one_process(trained):
     alone = curve(runs.train_or_load(ae.narrow_recipe, [digits()], AE, 3))
-    for found in trained[1]:
-        assert found["ae"] == pytest.approx(alone, rel=1e-4)
+    for result in trained[1]:
+        assert result["ae"] == pytest.approx(alone, rel=1e-4)
     assert curve(
         runs.train_or_load(ae.narrow_recipe, [digits()], AE | {"seed": 2}, 3)
     ) != pytest.approx(alone, rel=1e-3)
@@ -272,13 +272,13 @@ def test_a_plain_call_opens_what_two_ranks_trained(trained, monkeypatch):
 
 
 def test_a_nan_on_one_rank_stops_all_and_names_the_term(trained):
-    for found in trained[1]:
-        assert "stopped at step 8" in found["nan"] and "'penalty' is nan" in found["nan"]
+    for result in trained[1]:
+        assert "stopped at step 8" in result["nan"] and "'penalty' is nan" in result["nan"]
 
 
 def test_no_rank_loads_a_memory_mapped_set_whole(trained):
-    for found in trained[1]:
-        assert found["grown"] < 205  # MB: half of the set, which has 410
+    for result in trained[1]:
+        assert result["grown"] < 205  # MB: half of the set, which has 410
 
 
 def test_killed_workers_are_restarted_and_end_in_the_weights_of_an_unbroken_run(trained, tmp_path):
@@ -359,8 +359,8 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
         cache=cache_root(),
     )
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("course_lib.training: ")]
-    assert len(said) == 1 and "the term 'recon'" in said[0]
+    output = [line for line in done.stderr.splitlines() if line.startswith("course_lib.training: ")]
+    assert len(output) == 1 and "the term 'recon'" in output[0]
     assert "distributed.py" not in done.stderr and "runs.py" not in done.stderr
 
 
@@ -388,8 +388,8 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
 )
 def test_bad_input_is_one_line_and_status_2(line, message, alone, capsys):
     assert command.main(line.split()) == 2
-    said = capsys.readouterr().err
-    assert message in said and said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert message in output and output.count("\n") == 1
 
 
 def test_the_settings_of_a_family_are_options_with_its_types_and_defaults(capsys):

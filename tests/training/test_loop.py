@@ -94,9 +94,9 @@ def test_nan_stops_at_once_and_names_term_step_and_last_good_state(bad):
     batches = data.Batches(torch.zeros(40, 1, 2, 2, dtype=torch.uint8), size=10)
     with pytest.raises(loop.Diverged) as error:
         loop.fit(Failing(), batches, epochs=10)
-    said = str(error.value)
+    message = str(error.value)
     assert len(calls) == 6, "it went on after the NaN"
-    assert f"'{bad}'" in said and "step 6 (epoch 2)" in said and "Last good state" in said
+    assert f"'{bad}'" in message and "step 6 (epoch 2)" in message and "Last good state" in message
 
 
 def test_batches_visit_every_picture_once_and_depend_on_seed_and_epoch_alone():

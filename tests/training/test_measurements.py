@@ -83,9 +83,9 @@ def test_a_measurement_that_stops_keeps_the_parts_that_were_done():
 
 
 def test_what_comes_after_draws_the_same_whether_measured_or_opened():
-    run, found = kept(), []
+    run, result = kept(), []
     for _ in ("measured", "opened"):
         torch.manual_seed(7)
         runs.measure_or_load(run, rows, [pictures()], {})
-        found.append(torch.randn(3))
-    assert torch.equal(*found)
+        result.append(torch.randn(3))
+    assert torch.equal(*result)

@@ -191,16 +191,16 @@ def test_the_five_steps_catch_a_flipped_sign_in_the_update(shipped, monkeypatch)
 
 
 def test_a_kl_that_is_0_at_the_start_has_a_sign_all_the_same(monkeypatch):
-    def taken():
+    def used():
         x = inputs.tensor("faces/train/8:x:side=32")
         how = dict(sides=(2, 4, 8), width=(8, 8, 8), groups=(1, 1, 1), z_dim=2, batch=4)
         return fingerprint.fingerprint(hvae.recipe, [x], how, 1)
 
-    before, kl = taken(), hvae.kl
+    before, kl = used(), hvae.kl
     assert abs(before["losses"][0]["kl"]) < 1e-3, "the case that this test is about"
-    assert fingerprint.difference(before, taken()) is None
+    assert fingerprint.difference(before, used()) is None
     monkeypatch.setattr(hvae, "kl", lambda group: -kl(group))
-    assert "away from the start" in fingerprint.difference(before, taken())
+    assert "away from the start" in fingerprint.difference(before, used())
 
 
 def test_the_five_steps_catch_a_changed_order_of_pictures(shipped, monkeypatch):

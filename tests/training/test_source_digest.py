@@ -15,17 +15,17 @@ def test_comments_and_docstrings_do_not_make_a_source_stale_but_code_does():
 
 
 def reached(name):
-    found = {}
-    source_digest._reach(name, found)
-    return set(found)
+    result = {}
+    source_digest._reach(name, result)
+    return set(result)
 
 
 def test_a_recipe_reaches_the_modules_behind_its_imports_and_no_others():
-    found = reached(vae.__name__)
+    result = reached(vae.__name__)
     used = {"models.vae", "models.gaussian", "models.layers", "data.batches", "training.steps"}
-    assert {f"course_lib.{name}" for name in used} <= found
+    assert {f"course_lib.{name}" for name in used} <= result
     others = {"models.gan", "data.sets", "course.figures", "evaluation.judge", "training.runs"}
-    assert not {f"course_lib.{name}" for name in others} & found
+    assert not {f"course_lib.{name}" for name in others} & result
 
 
 @pytest.mark.parametrize(
