@@ -74,7 +74,9 @@ def strip_panels(table, x, columns, xlabel):
     """One dot a row (a seed, say) against the categories of x, with each group's mean as a bar: a
     panel for each of {column: label}, each with its own scale."""
     figure = Figure(figsize=(2.9 * len(columns), 3.4), layout="constrained")
-    for axis, (column, label) in zip(figure.subplots(1, len(columns)), columns.items(), strict=True):
+    for axis, (column, label) in zip(
+        figure.subplots(1, len(columns)), columns.items(), strict=True
+    ):
         colours = COLOURS[: table[x].nunique()]
         how = dict(data=table, x=x, y=column, hue=x, palette=colours, legend=False, ax=axis)
         sns.stripplot(**how, size=6, alpha=0.7, jitter=0.08)

@@ -14,24 +14,30 @@ from course_lib.training import loop
 
 
 def scores(model, x, y, x_test, y_test, judge, n_styles=300, seed=0):
+    """What `brief` gives, and style_probe: how often the digit is read from a style code. usage:
+    what a wrong class code costs, class_kl: what a group's code holds, nats.
+    """
+    batch = (pixels(x[:256]), y[:256])  # groups as large as in training
+    return brief(model, x, y, x_test, y_test, judge, n_styles, seed) | {
+        "style_probe": probe(model, x, y, x_test, y_test, seed),
+        "usage": class_code.usage(model, *batch),
+        "class_kl": class_code.class_kl(model, *batch),
+    }
+
+
+def brief(model, x, y, x_test, y_test, judge, n_styles=300, seed=0):
     """class_follow, one_shot: shares of swapped pictures to which the judge gives the class asked
     for, with 256 pictures of evidence and with one; style_follow: the style picture's class.
-    style_probe: how often the digit is read from a style code. usage: what a wrong class code
-    costs, class_kl: what a group's code holds, style_kl: what a picture's style holds, recon: the
-    error with the group's code; nats.
+    style_kl: what a picture's style holds, recon: the error with the group's code; nats.
     """
     styles = (x_test[:n_styles], y_test[:n_styles])
     many, one = (class_code.swaps(model, judge, styles, (x, y), k, seed) for k in (256, 1))
-    batch = (pixels(x[:256]), y[:256])  # groups as large as in training
-    held = source_probes.codes(model, x_test)
+    style = in_batches(lambda p: torch.cat(model.encode(p)[0], 1), x_test)
     return {
         "class_follow": many.class_follow,
         "one_shot": one.class_follow,
         "style_follow": many.style_follow,
-        "style_probe": probe(model, x, y, x_test, y_test, seed),
-        "usage": class_code.usage(model, *batch),
-        "class_kl": class_code.class_kl(model, *batch),
-        "style_kl": float(gaussian.kl(held["style_mu"], held["style_logvar"]).mean()),
+        "style_kl": float(gaussian.kl(*style.chunk(2, 1)).mean()),
         "recon": reconstruction(model, x, y, x_test, y_test),
     }
 
@@ -56,7 +62,7 @@ def reconstruction(model, x, y, x_test, y_test, n_evidence=2560, sigma=0.5**0.5)
     return float(torch.cat(errors).mean() / (2 * sigma**2))
 
 
-def source_rows(model, x, y, x_test, y_test, std=1.0, epochs=3, seed=0):
+def source_rows(model, x, y, x_test, y_test, std=1.0, epochs=2, seed=0):
     """Test accuracies by the source's protocol: its classifier on sampled style codes, on sampled
     class codes, and on class codes that are pooled over the pictures of one label in a batch, of
     test pictures too, with noise of `std`. Then the two controls: pooled by shuffled labels, which
@@ -81,7 +87,7 @@ def source_rows(model, x, y, x_test, y_test, std=1.0, epochs=3, seed=0):
     }
 
 
-def source_row(model, space, x, y, x_test, y_test, evidence, std=1.0, epochs=3, seed=0):
+def source_row(model, space, x, y, x_test, y_test, evidence, std=1.0, epochs=2, seed=0):
     """The test accuracy of the source's classifier on one code, with or without evidence."""
     train, test = (
         [codes[f"{space}_mu"], codes[f"{space}_logvar"]]

@@ -88,8 +88,8 @@ def loss(model, x, group, std=1.0, detached=False, paid="group", sigma=0.5**0.5)
     if detached:
         class_posterior = tuple(t.detach() for t in class_posterior)
     evidence = gaussian.product(*class_posterior, group, model.n_groups)
-    code = gaussian.sample(*evidence, std)[group]
-    x_hat = model.decode(gaussian.sample(*style), code)
+    z, code = gaussian.sample(*style), gaussian.sample(*evidence, std)[group]
+    x_hat = model.decode(z, code)
     class_kl = gaussian.kl(*evidence)  # an absent group is N(0, I) and costs 0
     class_kl = {"group": class_kl.sum() / len(x), "picture": class_kl[group].mean()}[paid]
     terms = loss_terms(x, x_hat, style, class_kl, sigma)

@@ -1,6 +1,6 @@
 """What came out of trainings whose weights are too many to ship: their numbers alone.
 
-    found = outcomes.outcome_or_train(mlvae.recipe, [x, y], dict(seed=1), 10, two_codes.scores, held)
+    found = outcomes.outcome_or_train(recipe, [x, y], dict(seed=1), 10, two_codes.scores, held)
     found.numbers["one_shot"], found.about["seconds"]
 
 A comparison over seeds and sizes takes dozens of trainings, of which a reader looks at few. The
@@ -22,7 +22,7 @@ from course_lib.training.shipped_measurements import function_of
 
 
 class Outcome(NamedTuple):
-    """numbers: what was measured, {name: float}. about: the training's settings, seconds, device."""
+    """numbers: {name: float}. about: the training's settings, seconds, device."""
 
     numbers: dict
     about: dict
