@@ -14,12 +14,15 @@ from course_lib.training import loop
 
 
 def scores(model, x, y, x_test, y_test, judge, n_styles=300, seed=0):
-    """What `brief` gives, and style_probe: how often the digit is read from a style code. usage:
-    what a wrong class code costs, class_kl: what a group's code holds, nats.
+    """What `brief` gives, and style_probe, mean_probe: how often the digit is read from a sample of
+    the style code, and from its mean. usage: what a wrong class code costs, class_kl: what a
+    group's code holds, nats.
     """
     batch = (pixels(x[:256]), y[:256])  # groups as large as in training
-    return brief(model, x, y, x_test, y_test, judge, n_styles, seed) | {
-        "style_probe": probe(model, x, y, x_test, y_test, seed),
+    everything = (x, y, x_test, y_test)
+    return brief(model, *everything, judge, n_styles, seed) | {
+        "style_probe": probe(model, *everything, seed=seed),
+        "mean_probe": probe(model, *everything, sampled=False, seed=seed),
         "usage": class_code.usage(model, *batch),
         "class_kl": class_code.class_kl(model, *batch),
     }
@@ -42,13 +45,22 @@ def brief(model, x, y, x_test, y_test, judge, n_styles=300, seed=0):
     }
 
 
-def probe(model, x, y, x_test, y_test, seed=0, epochs=4):
-    """The share of test pictures whose label a classifier reads from the mean of the style code. It
-    was trained on the training pictures' means."""
-    train, test = (source_probes.codes(model, pictures)["style_mu"] for pictures in (x, x_test))
-    sure = torch.full_like(train, -60.0)  # log-variances: the samples are the means
-    reader = _trained(train, sure, y, epochs, seed, lr=1e-3)
-    return source_probes.probe_accuracy(reader, test, y_test)
+def probe(model, x, y, x_test, y_test, sampled=True, epochs=3, seed=0):
+    """The share of test pictures whose label a classifier reads from the style code: from a sample,
+    which is what the decoder gets, drawn anew for each training step; or from the mean, where even
+    differences count that the code's own noise drowns."""
+    train, test = (style_of(model, pictures, sampled) for pictures in (x, x_test))
+    reader = _trained(*train, y, epochs, seed, lr=1e-3)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return source_probes.probe_accuracy(reader, gaussian.sample(*test), y_test)
+
+
+def style_of(model, x, sampled=True):
+    """The style posteriors of all pictures, mu and logvar; not sampled: without their noise."""
+    codes = source_probes.codes(model, x)
+    mu, logvar = codes["style_mu"], codes["style_logvar"]
+    return mu, logvar if sampled else torch.full_like(logvar, -60.0)
 
 
 @torch.no_grad()
