@@ -84,7 +84,7 @@ def test_pooling_by_the_label_reads_an_encoder_that_knows_nothing_and_shuffled_l
     model = mlvae.MLVAE(hidden=32).eval()
     held = *digits(6000), *digits(1000, "test")
     found = two_codes.source_rows(model, *held, std=0.1, epochs=4)
-    assert found["untrained_pooled"] > 0.8 and found["class_pooled"] > 0.8
+    assert min(found["untrained_pooled"], found["class_pooled"]) > 0.6
     assert found["pooled_shuffled"] < 0.25
     assert found["untrained_alone"] < found["untrained_pooled"] - 0.2
 
