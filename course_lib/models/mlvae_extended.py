@@ -83,7 +83,7 @@ def partner(group):
 
 
 def recipe(
-    x, group, epochs=10, one_shot=0.5, adversary=3.0, hidden=128, lr=4e-3, batch=256, seed=0
+    x, group, epochs=10, one_shot=0.5, adversary=3.0, hidden=128, lr=1e-2, batch=256, seed=0
 ):
     """Train the deep net; the rate falls to 0 over `epochs` along a cosine."""
     model = Deep(hidden=hidden, shape=tuple(x.shape[1:]), n_groups=mlvae.count_groups(x, group))
