@@ -83,7 +83,8 @@ def strip_panels(table, x, columns, xlabel):
         sns.pointplot(
             **how, estimator="mean", errorbar=None, marker="_", markersize=26, linestyle="none"
         )
-        axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
+        low, high = table[column].min(), table[column].max()
+        axis.set_ylim(min(0.0, 1.08 * low), 1.08 * high)
         axis.tick_params(axis="x", labelrotation=25, labelsize=8)
         _labelled(figure, axis, xlabel, label)
     return figure
