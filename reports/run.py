@@ -60,7 +60,10 @@ def run(root, profile, name):
             fault = attempt(root, profile, name, work)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    index.publish(root, profile)
+    try:
+        index.publish(root, profile)
+    except claims.ClaimError as error:  # of any notebook: this one's own fault comes first
+        fault = f"{fault}; and {error}" if fault else str(error)
     return fault
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogLocator
 
 from course_lib.course.figures import COLOURS
 
@@ -33,7 +33,8 @@ def violins(table, x, y, xlabel, ylabel, hue=None, log=False):
         axis.legend(title="", fontsize=8)
     if log:
         axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axis.yaxis.set_minor_formatter("{x:g}")
     return _labelled(figure, axis, xlabel, ylabel)
 
 

@@ -75,6 +75,16 @@ def test_failure_is_noticed_and_said_in_one_line(bad, name):
     assert f"make report ONLY={name[:2]}" in html
 
 
+def test_a_fault_of_the_claims_does_not_hide_the_notebooks_own(tmp_path, monkeypatch):
+    def refuse(root, profile):
+        raise run.claims.ClaimError("2.7: no number")
+
+    monkeypatch.setattr(run.index, "publish", refuse)
+    for own, whole in ((None, "2.7: no number"), ("cell x: no", "cell x: no; and 2.7: no number")):
+        monkeypatch.setattr(run, "attempt", lambda *names, own=own: own)
+        assert run.run(tmp_path, "quick", "01_a") == whole
+
+
 def test_the_index_says_what_failed_and_shows_what_did_not(bad):
     root, faults = bad
     assert faults["12_good"] is None
