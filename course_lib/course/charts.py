@@ -71,6 +71,37 @@ def strips(table, x, y, hue, xlabel, ylabel):
     return _labelled(figure, axis, xlabel, ylabel)
 
 
+def strip_panels(table, x, columns, xlabel):
+    """One dot a row (a seed, say) against the categories of x, with each group's mean as a bar: a
+    panel for each of {column: label}, each with its own scale."""
+    figure = Figure(figsize=(2.9 * len(columns), 3.4), layout="constrained")
+    for axis, (column, label) in zip(
+        figure.subplots(1, len(columns)), columns.items(), strict=True
+    ):
+        colours = COLOURS[: table[x].nunique()]
+        how = dict(data=table, x=x, y=column, hue=x, palette=colours, legend=False, ax=axis)
+        sns.stripplot(**how, size=6, alpha=0.7, jitter=0.08)
+        sns.pointplot(
+            **how, estimator="mean", errorbar=None, marker="_", markersize=26, linestyle="none"
+        )
+        low, high = table[column].min(), table[column].max()
+        axis.set_ylim(min(0.0, 1.08 * low), 1.08 * high)
+        axis.tick_params(axis="x", labelrotation=25, labelsize=8)
+        _labelled(figure, axis, xlabel, label)
+    return figure
+
+
+def functions(x, curves, xlabel, ylabel):
+    """Functions of one variable: {name: heights at x}, each a line over a light area."""
+    figure, axis = _axes(5.2, 3.0)
+    for colour, (name, heights) in zip(COLOURS, curves.items(), strict=False):
+        axis.plot(x, heights, color=colour, label=name)
+        axis.fill_between(x, heights, color=colour, alpha=0.15, linewidth=0)
+    axis.set_ylim(bottom=0)
+    axis.legend(fontsize=8)
+    return _labelled(figure, axis, xlabel, ylabel)
+
+
 def heat(matrix, rows, columns, label, digits=2, diverging=False):
     """A matrix as colours with its numbers written in. label: of the colour bar."""
     figure, axis = _axes(1.6 + 0.62 * len(columns), 1.2 + 0.36 * len(rows))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from course_lib.data.batches import in_batches
+from course_lib.data.batches import in_batches, pixels
 from course_lib.models import gaussian
 from course_lib.training import loop
 
@@ -88,6 +88,14 @@ def usage(model, x, group, sigma=0.5**0.5, seed=0):
 def class_kl(model, x, group):
     """KL of q(class|group) from N(0, I), nats, the mean over the groups that are present."""
     return float(gaussian.kl(*model.evidence(x, group))[group.unique()].mean())
+
+
+@torch.no_grad()
+def codes(model, x, y, n):
+    """The class code of every group, (n_groups, class_dim), from its first n pictures of x, uint8
+    (N, C, H, W), with groups y (N,)."""
+    chosen = torch.cat([(y == k).nonzero()[:n, 0] for k in range(model.n_groups)])
+    return model.evidence(pixels(x[chosen]), y[chosen])[0]
 
 
 class Swaps(NamedTuple):

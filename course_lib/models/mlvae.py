@@ -76,16 +76,22 @@ def check_groups(group, n, n_groups):
         )
 
 
-def loss(model, x, group, sigma=0.5**0.5):
+def loss(model, x, group, std=1.0, detached=False, paid="group", sigma=0.5**0.5):
     """-ELBO in nats per image, less n_pixels * log(sigma sqrt(2 pi)); sigma^2 = 0.5 is the
     source's.
 
-    Gradients reach the class heads through the evidence; its KL counts once a group.
+    Gradients reach the class heads through the evidence; its KL is paid once a group. The rest is
+    for the audit of the source, which trains otherwise: with `detached` evidence, which no gradient
+    passes; with the KL paid once a "picture"; and with class codes of `std` times their noise.
     """
     style, class_posterior = model.encode(x)
+    if detached:
+        class_posterior = tuple(t.detach() for t in class_posterior)
     evidence = gaussian.product(*class_posterior, group, model.n_groups)
-    x_hat = model.decode(gaussian.sample(*style), gaussian.sample(*evidence)[group])
-    class_kl = gaussian.kl(*evidence).sum() / len(x)  # an absent group is N(0, I) and costs 0
+    z, code = gaussian.sample(*style), gaussian.sample(*evidence, std)[group]
+    x_hat = model.decode(z, code)
+    class_kl = gaussian.kl(*evidence)  # an absent group is N(0, I) and costs 0
+    class_kl = {"group": class_kl.sum() / len(x), "picture": class_kl[group].mean()}[paid]
     terms = loss_terms(x, x_hat, style, class_kl, sigma)
     return {"loss": sum(terms.values()), **terms}
 
@@ -96,30 +102,25 @@ def loss_terms(x, x_hat, style, class_kl, sigma):
     return {"recon": recon, "style_kl": gaussian.kl(*style).mean(), "class_kl": class_kl}
 
 
-def source_loss(model, x, group, std=0.1, sigma=0.5**0.5, detached=True):
-    """The source's training, kept for the audit alone: the evidence is cut off from the encoder
-    (`detached`), its noise is `std` instead of 1, its KL counts once a picture."""
-    style, class_posterior = model.encode(x)
-    if detached:
-        class_posterior = tuple(t.detach() for t in class_posterior)
-    mu, logvar = gaussian.product(*class_posterior, group, model.n_groups)
-    code = gaussian.sample(mu, logvar, std)
-    x_hat = model.decode(gaussian.sample(*style), code[group])
-    terms = loss_terms(x, x_hat, style, gaussian.kl(mu, logvar)[group].mean(), sigma)
-    return {"loss": sum(terms.values()), **terms}
-
-
-def recipe(x, group, style_dim=10, class_dim=10, hidden=500, epochs=0, lr=1e-3, batch=256, seed=0):
-    """Train the mended model with Adam; with epochs > 0 the rate falls to 0 over them."""
+def recipe(
+    x,
+    group,
+    style_dim=10,
+    class_dim=10,
+    hidden=500,
+    std=1.0,
+    detached=False,
+    paid="group",
+    epochs=0,
+    lr=1e-3,
+    batch=256,
+    seed=0,
+):
+    """Train with Adam; with epochs > 0 the rate falls to 0 over them. std, detached and paid are
+    those of `loss`."""
     model = MLVAE(style_dim, class_dim, hidden, tuple(x.shape[1:]), count_groups(x, group))
-    return step_and_batches(model.to(x.device), x, group, loss, lr, batch, seed, epochs)
-
-
-def source_recipe(x, group, std=0.1, detached=True, lr=1e-3, batch=256, seed=0):
-    """Train as the source does: for the audit."""
-    model = MLVAE(shape=tuple(x.shape[1:]), n_groups=count_groups(x, group)).to(x.device)
-    objective = partial(source_loss, std=std, detached=detached)
-    return step_and_batches(model, x, group, objective, lr, batch, seed)
+    objective = partial(loss, std=std, detached=detached, paid=paid)
+    return step_and_batches(model.to(x.device), x, group, objective, lr, batch, seed, epochs)
 
 
 def count_groups(x, group):

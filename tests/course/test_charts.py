@@ -61,3 +61,25 @@ def test_a_tradeoff_is_joined_in_the_order_of_x_and_named():
     assert axis.lines[0].get_xdata().tolist() == [1.0, 2.0, 3.0]
     assert axis.lines[0].get_ydata().tolist() == [0.3, 0.2, 0.1]
     assert [t.get_text() for t in axis.texts] == ["b", "c", "a"]
+
+
+def test_strip_panels_have_a_panel_a_column_and_show_every_dot():
+    table = pd.DataFrame(
+        {"net": ["a", "a", "b"], "share": [0.2, 0.4, 0.9], "gain": [-3.0, 1.0, 8.0]}
+    )
+    figure = charts.strip_panels(table, "net", {"share": "a share", "gain": "nats"}, "which")
+    assert [axis.get_ylabel() for axis in figure.axes] == ["a share", "nats"]
+    for axis, column in zip(figure.axes, ("share", "gain"), strict=True):
+        dots = [y for c in axis.collections for _, y in c.get_offsets()]
+        assert sorted(dots) == sorted(table[column])
+        low, high = axis.get_ylim()
+        assert low < min(dots) and max(dots) < high and low <= 0
+
+
+def test_functions_are_lines_through_what_was_given():
+    figure = charts.functions(
+        [0.0, 1.0, 2.0], {"f": [1.0, 3.0, 2.0], "g": [0.0, 0.5, 0.0]}, "x", "y"
+    )
+    lines = figure.axes[0].get_lines()
+    assert [line.get_label() for line in lines] == ["f", "g"]
+    assert list(lines[0].get_ydata()) == [1.0, 3.0, 2.0]

@@ -15,6 +15,7 @@ from course_lib.training import loop
 GROUP = torch.tensor([3, 0, 3, 3, 1, 0, 3, 5])  # of six; 2 and 4 are missing
 X = torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(9))
 SIGMA = 0.4
+SOURCE = dict(std=0.1, detached=True, paid="picture")  # as the source trains
 
 
 def small(n_groups=6, seed=0):
@@ -119,7 +120,7 @@ def test_evidence_is_that_of_a_loop_over_groups():
 def test_loss_is_that_of_a_loop_over_groups(same_noise):
     model = small()
     recon, style_kl, class_kl = terms_by_hand(model, X, GROUP, same_noise)
-    terms = mlvae.loss(model, X, GROUP, SIGMA)
+    terms = mlvae.loss(model, X, GROUP, sigma=SIGMA)
     assert_terms(terms, recon.mean(), style_kl.mean(), sum(class_kl.values()) / len(X))
 
 
@@ -128,7 +129,7 @@ def test_loss_is_that_of_a_loop_over_groups(same_noise):
 def test_seed_loss_is_that_of_a_loop_over_groups(std, detached, same_noise):
     model = small()
     recon, style_kl, class_kl = terms_by_hand(model, X, GROUP, same_noise, std)
-    terms = mlvae.source_loss(model, X, GROUP, std, SIGMA, detached)
+    terms = mlvae.loss(model, X, GROUP, std, detached, "picture", SIGMA)
     a_picture = torch.stack([class_kl[g] for g in GROUP.tolist()]).mean()
     assert_terms(terms, recon.mean(), style_kl.mean(), a_picture)
 
@@ -141,7 +142,7 @@ def test_seed_loss_is_784_times_what_the_seed_prints(same_noise):
     kl = style_kl.sum() + sum(class_kl[g] for g in GROUP.tolist())
     squares = recon.sum()  # at sigma^2 = 0.5 the Gaussian's factor 1 / (2 sigma^2) is 1
     theirs = squares / (len(X) * n_pixels) + kl / (len(X) * n_pixels)
-    terms = mlvae.source_loss(model, X, GROUP)
+    terms = mlvae.loss(model, X, GROUP, **SOURCE)
     torch.testing.assert_close(terms["loss"], n_pixels * theirs, rtol=1e-4, atol=0)
     x_hat = _seeds_pictures(model, style, member, same_noise)
     mse = F.mse_loss(x_hat, X)
@@ -161,7 +162,7 @@ def test_the_class_kl_is_paid_once_a_group_the_sources_once_a_picture(n):
     model, x = small(1), X[:n]
     group = torch.zeros(n).long()
     ours = mlvae.loss(model, x, group)["class_kl"]
-    theirs = mlvae.source_loss(model, x, group)["class_kl"]
+    theirs = mlvae.loss(model, x, group, **SOURCE)["class_kl"]
     torch.testing.assert_close(theirs, n * ours)
     (q,) = evidence_by_hand(model, x, group).values()
     expected = kl_divergence(q, Normal(torch.zeros(()).double(), 1.0)).sum().item()
@@ -182,7 +183,7 @@ def test_groups_share_one_draw_of_the_class_code():
     decode = model.decode
     model.decode = lambda *codes: shown.append(decode(*codes)) or shown[-1]
     mlvae.loss(model, X, GROUP)
-    mlvae.source_loss(model, X, GROUP, std=1.0)
+    mlvae.loss(model, X, GROUP, **SOURCE | {"std": 1.0})
     for x_hat in shown:
         assert torch.equal(x_hat[0], x_hat[2]) and torch.equal(x_hat[1], x_hat[5])
         assert (x_hat[0] - x_hat[1]).abs().max() > 1e-3
@@ -192,8 +193,8 @@ def test_groups_share_one_draw_of_the_class_code():
 CLASS_HEADS = ("class_mu", "class_logvar")
 TRAINED = {
     "mended": (lambda m: mlvae.loss(m, X, GROUP), True),
-    "the source's": (lambda m: mlvae.source_loss(m, X, GROUP), False),
-    "not detached": (lambda m: mlvae.source_loss(m, X, GROUP, detached=False), True),
+    "the source's": (lambda m: mlvae.loss(m, X, GROUP, **SOURCE), False),
+    "not detached": (lambda m: mlvae.loss(m, X, GROUP, paid="picture"), True),
 }
 
 
@@ -224,7 +225,7 @@ def digits(n=100):
 
 RECIPES = {
     "mended": lambda x, y: mlvae.recipe(x, y, 3, 4, hidden=32, batch=50),
-    "not detached": lambda x, y: mlvae.source_recipe(x, y, detached=False, batch=50),
+    "not detached": lambda x, y: mlvae.recipe(x, y, 3, 4, 32, paid="picture", batch=50),
 }
 
 
@@ -236,15 +237,31 @@ def test_every_parameter_learns_and_the_loss_falls(name):
     assert history.loss.iloc[-1] < 0.9 * history.loss.iloc[0]
 
 
+@pytest.mark.parametrize("paid", ["group", "picture"])
 @pytest.mark.parametrize(("std", "detached"), [(0.1, True), (1.0, True), (1.0, False)])
-def test_source_recipe_hands_its_settings_to_the_loss(std, detached, same_noise):
-    step, _ = mlvae.source_recipe(*digits(), std=std, detached=detached)
+def test_the_recipe_hands_its_settings_to_the_loss(std, detached, paid, same_noise):
+    step, _ = mlvae.recipe(*digits(), std=std, detached=detached, paid=paid)
     model, (x, y) = awake(step.model), digits()
     x = data.pixels(x)
-    terms, expected = step.loss(model, x, y), mlvae.source_loss(model, x, y, std, detached=detached)
+    terms, expected = step.loss(model, x, y), mlvae.loss(model, x, y, std, detached, paid)
     assert terms["loss"] == expected["loss"]
-    assert terms["loss"] != mlvae.source_loss(model, x, y, 0.5)["loss"]
+    assert terms["loss"] != mlvae.loss(model, x, y, 0.5, detached, paid)["loss"]
     assert terms["class_kl"].requires_grad == (not detached)
+
+
+def test_with_the_gradient_cut_it_does_not_matter_how_often_the_kl_is_paid():
+    """The same weights after training, to the last bit; with the gradient they differ."""
+    ends = {}
+    for detached in (True, False):
+        for paid in ("group", "picture"):
+            torch.manual_seed(0)
+            step, batches = mlvae.recipe(
+                *digits(), hidden=16, detached=detached, paid=paid, batch=50
+            )
+            loop.fit(step, batches, 2, progress=False)
+            ends[detached, paid] = torch.cat([p.flatten() for p in step.model.parameters()])
+    assert torch.equal(ends[True, "group"], ends[True, "picture"])
+    assert not torch.equal(ends[False, "group"], ends[False, "picture"])
 
 
 def test_one_picture_a_group_is_its_own_evidence(same_noise):
@@ -253,7 +270,7 @@ def test_one_picture_a_group_is_its_own_evidence(same_noise):
     assert torch.equal(mu[group], model.encode(X)[1][0])
     assert torch.equal(logvar[group], model.encode(X)[1][1])
     recon, style_kl, class_kl = terms_by_hand(model, X, group, same_noise)
-    terms = mlvae.loss(model, X, group, SIGMA)
+    terms = mlvae.loss(model, X, group, sigma=SIGMA)
     assert_terms(terms, recon.mean(), style_kl.mean(), sum(class_kl.values()) / 8)
 
 
@@ -276,9 +293,8 @@ def test_bad_groups_are_said(name):
     if name == "out of range":
         mlvae.recipe((255 * X).byte(), group, hidden=4)  # there they are seven groups
     else:
-        for recipe in (mlvae.recipe, mlvae.source_recipe):
-            with pytest.raises(ValueError, match=said):
-                recipe((255 * X).byte(), group)
+        with pytest.raises(ValueError, match=said):
+            mlvae.recipe((255 * X).byte(), group)
 
 
 def test_the_eleventh_of_ten_groups_is_said():

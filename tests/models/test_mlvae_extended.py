@@ -28,8 +28,8 @@ def test_with_all_weights_at_zero_it_is_the_mended_loss():
 
 
 def test_the_terms_add_up():
-    terms = mlvae_extended.loss(deep(), X, GROUP, mmd=2.0)
-    assert set(terms) == {"loss", "recon", "style_kl", "class_kl", "adversary", "mmd"}
+    terms = mlvae_extended.loss(deep(), X, GROUP)
+    assert set(terms) == {"loss", "recon", "style_kl", "class_kl", "adversary"}
     torch.testing.assert_close(terms["loss"], sum(v for k, v in terms.items() if k != "loss"))
 
 
@@ -62,36 +62,13 @@ def test_one_shot_decodes_with_the_partners_class_code(monkeypatch):
 def test_the_adversary_learns_and_the_encoder_hides():
     """One term, two directions: the gradient is turned round between adversary and encoder."""
     model = deep()
-    torch.manual_seed(2)
     term = mlvae_extended.loss(model, X, GROUP, one_shot=0.0, adversary=3.0)["adversary"]
     head, reader = model.heads["style_mu"].weight, model.adversary[0].weight
     found = torch.autograd.grad(term, [head, reader])
-    torch.manual_seed(2)
-    z = gaussian.sample(*model.encode(X)[0])
-    plain = torch.autograd.grad(F.cross_entropy(model.adversary(z), GROUP), [head, reader])
+    mean = model.encode(X)[0][0]
+    plain = torch.autograd.grad(F.cross_entropy(model.adversary(mean), GROUP), [head, reader])
     torch.testing.assert_close(found[0], -3.0 * plain[0])
     torch.testing.assert_close(found[1], plain[1])
-
-
-def test_group_distance_by_hand_and_its_limits():
-    z = torch.randn(8, 3)
-
-    def kernel(a, b):
-        square = (a - b).square().sum() / 3
-        return (-square / 2).exp() + (-2 * square).exp()
-
-    expected = 0.0
-    for g in GROUP.unique():
-        mine = z[g == GROUP]
-        expected += torch.stack([kernel(a, b) for a in mine for b in mine]).mean()
-        expected -= 2 * torch.stack([kernel(a, b) for a in mine for b in z]).mean()
-        expected += torch.stack([kernel(a, b) for a in z for b in z]).mean()
-    torch.testing.assert_close(mlvae_extended.group_distance(z, GROUP, 6), expected)
-    same = torch.randn(4, 3).repeat(2, 1)  # both groups hold the same styles
-    two = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
-    assert mlvae_extended.group_distance(same, two, 2).abs() < 1e-6
-    apart = same + 3.0 * two[:, None]
-    assert mlvae_extended.group_distance(apart, two, 2) > 0.1
 
 
 def test_the_recipe_trains_and_its_rate_ends_at_zero():

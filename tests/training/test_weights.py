@@ -11,10 +11,11 @@ from conftest import REAL_CACHE
 from course_lib.data import inputs, sets
 from course_lib.evaluation import judge
 from course_lib.paths import REPOSITORY
-from course_lib.training import keys, records, runs, shipped_measurements, shipping
+from course_lib.training import keys, outcomes, records, runs, shipped_measurements, shipping
 
 FOLDER = REPOSITORY / "weights"
 RUNS = sorted(FOLDER.glob("*.json"))
+OUTCOMES = sorted((FOLDER / "outcomes").glob("*.json"))
 MEASURED = [path for path in RUNS if json.loads(path.read_text()).get("measurements")]
 
 
@@ -46,6 +47,12 @@ def test_200_pictures_of_a_shipped_measurement_give_what_they_gave(path):
         pytest.skip(str(missing))
 
 
+@pytest.mark.parametrize("path", OUTCOMES, ids=lambda path: path.stem)
+def test_a_training_of_which_numbers_alone_ship_does_in_five_steps_what_it_did(path):
+    """Its weights cannot be measured again; those that ship are, in the notebooks."""
+    assert outcomes.problem(path) is None
+
+
 def files_of(path):
     """All files of a run: its record, its weights, and what was measured of it."""
     entries = json.loads(path.read_text()).get("measurements", [])
@@ -55,7 +62,8 @@ def files_of(path):
 
 def test_every_file_belongs_to_a_run_and_every_run_has_its_files():
     expected = [file for path in RUNS for file in files_of(path)]
-    assert sorted([*expected, FOLDER / "README.md"]) == sorted(FOLDER.iterdir()) and RUNS
+    others = [FOLDER / "README.md", FOLDER / "outcomes"]
+    assert sorted([*expected, *others]) == sorted(FOLDER.iterdir()) and RUNS
 
 
 def test_no_run_and_not_all_of_them_are_larger_than_a_repository_bears():
@@ -63,7 +71,7 @@ def test_no_run_and_not_all_of_them_are_larger_than_a_repository_bears():
     sizes = [sum(f.stat().st_size for f in files_of(p)[1:]) for p in RUNS]
     assert all(n <= limit + 1e4 for n, limit in zip(sizes, limits, strict=True))
     assert sum(limit > shipping.LIMIT for limit in limits) <= 3
-    assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= 80e6
+    assert sum(file.stat().st_size for file in FOLDER.rglob("*.*")) <= 80e6
 
 
 def shipped_run(recipe, *words):

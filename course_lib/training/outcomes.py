@@ -1,0 +1,118 @@
+"""What came out of trainings whose weights are too many to ship: their numbers alone.
+
+    found = outcomes.outcome_or_train(recipe, [x, y], dict(seed=1), 10, two_codes.scores, held)
+    found.numbers["one_shot"], found.about["seconds"]
+
+A comparison over seeds and sizes takes dozens of trainings, of which a reader looks at few. The
+others are kept as their numbers, in the cache or in weights/outcomes/, and with them what the run
+does in its first five steps: numbers of code that behaves otherwise are noticed, said, and made
+anew.
+
+    python -m course_lib.training.outcomes mnist/train:x mnist/train:y   # ship what the cache holds
+"""
+
+import sys
+from typing import NamedTuple
+
+from course_lib.atomic import Unreadable, read_json, write_json
+from course_lib.data import inputs, sets
+from course_lib.paths import cache_root, weights_root
+from course_lib.training import fingerprint, keys, opening, records, runs
+from course_lib.training.shipped_measurements import function_of
+
+
+class Outcome(NamedTuple):
+    """numbers: {name: float}. about: the training's settings, seconds, device."""
+
+    numbers: dict
+    about: dict
+
+
+def outcome_or_train(
+    recipe, tensors, settings, epochs, measure, held=(), title=None, retrain=False
+):
+    """The Outcome of this training, opened where it is kept; else trained, measured and kept.
+
+    As runs.train_or_load, but what comes back is measure(model, *held) -> {name: float}, taken once
+    at the end. What a functools.partial binds to `measure` (a judge, say) is no part of the key.
+    """
+    named = getattr(measure, "func", measure)
+    about = keys.describe(recipe, tensors, settings, epochs, named, held)
+    behaviour = fingerprint.Behaviour(recipe, tensors, about)
+    if not retrain:
+        for path in (cached(about), shipped(about)):
+            if record := _opened(path, behaviour):
+                return Outcome(record["numbers"], record["about"])
+    run = runs.train_or_load(recipe, tensors, settings, epochs, title=title, retrain=retrain)
+    numbers = {name: float(value) for name, value in measure(run.model, *held).items()}
+    cost = {name: run.about[name] for name in ("seconds", "device", "steps", "torch")}
+    record = behaviour.mark() | {"about": about | cost, "numbers": numbers}
+    write_json(cached(about), record)
+    return Outcome(numbers, record["about"])
+
+
+def cached(about):
+    """Where an outcome lies in the cache, whether it is there or not."""
+    return cache_root() / "outcomes" / f"{records.name_of(about)}.json"
+
+
+def shipped(about):
+    """Where it lies when it ships with the course."""
+    return weights_root() / "outcomes" / f"{records.name_of(about)}.json"
+
+
+def _opened(path, behaviour):
+    """The record, or None: where there is none, and, with a word, where it no longer holds."""
+    try:
+        record = read_json(path)
+    except FileNotFoundError:
+        return None
+    except Unreadable as error:
+        print(f"outcome {path.stem}: {error}; it is trained again")
+        return None
+    facts = (record.get("fingerprint"), behaviour.sources(), behaviour.about["data_sha256"])
+    same = record.get("source_sha256") == behaviour.sources()["source_sha256"]
+    if same or opening.remembered(*facts):
+        return record
+    if change := behaviour.misbehaves(record):
+        print(f"outcome {path.stem}: {change}; it is trained again")
+        return None
+    opening.remember(*facts)
+    return record
+
+
+# ---- shipping -----------------------------------------------------------------------------------
+
+
+def ship(words):
+    """Copy to weights/outcomes/ every outcome of the cache that was trained on the tensors of these
+    words (see data.inputs); returns their paths."""
+    digest, made = sets.digest(*(inputs.tensor(word) for word in words)), []
+    for path in sorted((cache_root() / "outcomes").glob("*.json")):
+        record = read_json(path)
+        if record["about"]["data_sha256"] == digest:
+            write_json(shipped(record["about"]), record | {"inputs": list(words)})
+            made.append(shipped(record["about"]))
+    return made
+
+
+def problem(path):
+    """What no longer holds of a shipped outcome, as text, or None: its recipe, its key, and what
+    the run does in its first five steps."""
+    record = read_json(path)
+    about = record["about"]
+    recipe, measure = function_of(about["recipe"]), function_of(about["evaluate"][0])
+    tensors = [inputs.tensor(word) for word in record["inputs"]]
+    settings = keys.arguments(recipe, tensors, about["given"])
+    measured = [keys.name_of(measure), about["evaluate"][1]]
+    fresh = keys.identity(
+        keys.name_of(recipe), settings, about["epochs"], measured, sets.digest(*tensors)
+    )
+    if fresh["key"] != about["key"]:
+        return f"today's code gives it the key {fresh['key']}"
+    return fingerprint.Behaviour(recipe, tensors, about).misbehaves(record)
+
+
+if __name__ == "__main__":
+    for shipped_path in ship(sys.argv[1:]):
+        print(f"shipped: {shipped_path}")

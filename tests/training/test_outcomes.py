@@ -1,0 +1,103 @@
+"""Outcomes: opened where kept, made anew where the code behaves otherwise, shipped and held."""
+
+import pytest
+from toy_family import pictures, recipe
+
+from course_lib.atomic import read_json, write_json
+from course_lib.data import inputs
+from course_lib.models import vae
+from course_lib.training import loop, outcomes, records, runs
+
+
+@pytest.fixture(autouse=True)
+def own_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_WEIGHTS", str(tmp_path / "weights"))
+
+
+def size(model, x):
+    """A number of the trained weights."""
+    return {"size": sum(p.detach().abs().sum() for p in model.parameters()), "n": len(x)}
+
+
+def found(seed=0, **more):
+    return outcomes.outcome_or_train(
+        recipe, [pictures()], {"seed": seed}, 1, size, [pictures()], **more
+    )
+
+
+def no_training(monkeypatch):
+    monkeypatch.setattr(loop, "fit", lambda *a, **k: pytest.fail("it was trained"))
+
+
+def test_an_outcome_is_opened_and_is_what_the_run_gives(monkeypatch):
+    first, other = found(), found(seed=1)
+    run = runs.train_or_load(recipe, [pictures()], {"seed": 0}, 1)
+    expected = {name: float(v) for name, v in size(run.model, pictures()).items()}
+    assert first.numbers == expected != other.numbers
+    assert first.about["steps"] == run.about["steps"] and first.about["key"] != run.about["key"]
+    no_training(monkeypatch)
+    assert found() == first
+    with pytest.raises(pytest.fail.Exception, match="it was trained"):
+        found(seed=2)
+
+
+def test_what_code_that_behaves_otherwise_made_is_said_and_made_anew(monkeypatch, capsys):
+    path = outcomes.cached(found().about)
+    record = read_json(path)
+    write_json(path, record | {"source_sha256": "another", "numbers": {"size": -1.0}})
+    assert found().numbers == {"size": -1.0}, "moved code that does the same is no reason"
+    record["fingerprint"]["losses"][0]["loss"] += 1.0
+    write_json(path, record | {"source_sha256": "another", "numbers": {"size": -1.0}})
+    assert found().numbers["size"] > 0
+    assert "step 1: loss is" in capsys.readouterr().out
+
+
+def test_retrain_does_not_look(monkeypatch):
+    path = outcomes.cached(found().about)
+    write_json(path, read_json(path) | {"numbers": {"size": -1.0}})
+    assert found().numbers == {"size": -1.0} != found(retrain=True).numbers
+
+
+def test_a_damaged_one_is_said_and_made_anew(capsys):
+    first = found()
+    outcomes.cached(first.about).write_text("{")
+    assert found() == first and "it is trained again" in capsys.readouterr().out
+
+
+# ---- shipping -----------------------------------------------------------------------------------
+
+WORDS = ["faces/train/24:x"]
+SMALL = {"z_dim": 4, "width": 4, "batch": 8}
+
+
+@pytest.fixture
+def shipped():
+    """The outcome of a small VAE of faces, shipped, and nothing of it in the cache."""
+    x = [inputs.tensor(WORDS[0])]
+    made = outcomes.outcome_or_train(vae.recipe, x, SMALL, 1, vae.held_out, x)
+    (path,) = outcomes.ship(WORDS)
+    outcomes.cached(made.about).unlink()
+    records.remove(runs.train_or_load(vae.recipe, x, SMALL, 1).about)
+    return path, made
+
+
+def test_a_shipped_outcome_is_opened_and_holds(shipped, monkeypatch):
+    path, made = shipped
+    assert outcomes.problem(path) is None
+    no_training(monkeypatch)
+    x = [inputs.tensor(WORDS[0])]
+    again = outcomes.outcome_or_train(vae.recipe, x, SMALL, 1, vae.held_out, x)
+    assert again.numbers == made.numbers
+
+
+def test_a_changed_loss_does_not_hold(shipped, monkeypatch):
+    path, _ = shipped
+    loss = vae.loss
+    double = lambda *a, **k: {name: 2 * term for name, term in loss(*a, **k).items()}
+    monkeypatch.setattr(vae, "loss", double)
+    assert "step 1" in outcomes.problem(path)
+
+
+def test_only_what_was_trained_on_these_words_is_shipped():
+    found()
+    assert outcomes.ship(WORDS) == []
