@@ -9,6 +9,7 @@ import re
 
 import committed
 import notebook_form
+import notebook_full
 import notebook_measures
 import notebook_tasks
 import notebook_terms
@@ -211,6 +212,7 @@ FORM = [
     notebook_form.between_rule,
     notebook_form.text_rule,
     notebook_form.executed_rule,
+    notebook_full.full_rule,
     notebook_tasks.task_rule,
     notebook_tasks.task_check_rule,
     notebook_tasks.check_rule,

@@ -16,7 +16,7 @@ SOURCES = {
     "colab": "",
     "parameters": 'profile: str = "quick"  # or full\nseed: int = 0  # of the noise\n'
     "budget: float = 1.0  # share of epochs\nretrain: bool = False  # or anew",
-    "setup": "import torch\n\nfrom course_lib.course import results",
+    "setup": "import torch\n\nfrom course_lib.course import answer, explore, results",
     "settings": 'settings = {"quick": 3, "full": 9}[profile]',
     "about": "## The data\n\nThree numbers stand for pictures in this sample.",
     "data": "x = torch.arange(settings)\nrecord = results.record(data={'n': 3})",
@@ -114,6 +114,14 @@ def drop(cell_id):
     return lambda nb: nb.cells.remove(the(nb, cell_id))
 
 
+def both(first, second):
+    def spoil(nb):
+        first(nb)
+        second(nb)
+
+    return spoil
+
+
 def move(cell_id, before):
     def spoil(nb):
         cell = the(nb, cell_id)
@@ -194,6 +202,10 @@ SPOILED = {
         (add("model-0", "\nz = '{} and {} of all the pictures'.format(y, y)"), "puts prose"),
         (add("model-0", f"\nprint({LONG})"), "code prints prose"),
         (add("model-0", f"\ndisplay(Markdown({LONG}))"), "code prints prose"),
+    ],
+    "full_rule": [
+        (both(add("q1-3-check", "\nlate = 1"), add("q1-3-answer", "\nlate")), "answer needs late"),
+        (add("q1-3-answer", "\nf = lambda a: a + late"), "answer needs late"),
     ],
     "executed_rule": [
         (tagged("data", "injected-parameters"), "an executed copy"),
