@@ -42,13 +42,13 @@ def variants(x):
 
 def measured(real, fake, of_real, of_fake):
     """{metric: (value, low, high)} of fakes; of_...: the judge's features of both."""
-    found = image_quality.beside(real, fake)
+    result = image_quality.beside(real, fake)
     kid, spread = image_quality.kernel_distance(of_real, of_fake)
     inside = stats.jackknife(image_quality.precision_recall, of_real, of_fake)
     precision, recall = np.clip(inside, 0, 1).T.tolist()
     return {
-        "faces found": (found["faces found"], found["found low"], found["found high"]),
-        "distance": (found["distance"], found["distance low"], found["distance high"]),
+        "faces found": (result["faces found"], result["found low"], result["found high"]),
+        "distance": (result["distance"], result["distance low"], result["distance high"]),
         "FID": stats.jackknife(image_quality.frechet, of_real, of_fake),
         "KID": (kid, kid - spread, kid + spread),
         "precision": precision,
@@ -81,11 +81,11 @@ def table(name):
 def order(rows):
     """For each kind and metric how well it orders the strengths: Spearman's correlation, 1 as the
     eye orders them, -1 the other way round, and 0 where the strongest looks like real pictures."""
-    found = {}
+    result = {}
     for kind in corruptions.GRADES:
         graded = rows.loc[["real", kind]]
-        found[kind] = {m: _order(graded[m].tolist(), sign) for m, sign in WORSE.items()}
-    return pd.DataFrame(found)
+        result[kind] = {m: _order(graded[m].tolist(), sign) for m, sign in WORSE.items()}
+    return pd.DataFrame(result)
 
 
 def _order(cells, sign):
@@ -111,8 +111,8 @@ def tried(n=200):
     ]:  # fmt: skip
         row = {"margin": margin, "step": step, "neighbours": neighbours}
         for set_name, pictures in x.items():
-            found = faces_found.faces_found(pictures, margin, step, neighbours)
-            row[set_name] = f"{found.float().mean().item():.2f}"
+            result = faces_found.faces_found(pictures, margin, step, neighbours)
+            row[set_name] = f"{result.float().mean().item():.2f}"
         rows.append(row)
         print(row, flush=True)
     return pd.DataFrame(rows)
@@ -143,14 +143,14 @@ def _markdown(frame):
 
 def available():
     """The sets that are here, with a word for one that is not."""
-    found = {}
+    result = {}
     for name, source in SETS.items():
         try:
             data.load(source, "test", 1)
-            found[name] = source
+            result[name] = source
         except data.DataMissing as missing:
             print(f"left out: {missing}")
-    return found
+    return result
 
 
 def examples(x):

@@ -8,6 +8,7 @@ import torch
 
 from course_lib import data
 from course_lib.paths import cache_root
+from course_lib.training import loop
 from course_lib.training.checkpoint import Checkpoint
 
 REAL_CACHE = cache_root()  # before any test moves it
@@ -34,6 +35,16 @@ def real(monkeypatch):
             pytest.skip(str(missing))
 
     return load
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Call it: from then on a training fails the test."""
+
+    def refuse(*args, **how):
+        pytest.fail("it was trained")
+
+    return lambda: monkeypatch.setattr(loop, "fit", refuse)
 
 
 def awake(model, scale=0.1):

@@ -37,8 +37,8 @@ def tree(cell):
 
 def calls(cell, name):
     """The cell's calls of a function by its bare name."""
-    found = [node for node in ast.walk(tree(cell)) if isinstance(node, ast.Call)]
-    return [call for call in found if isinstance(call.func, ast.Name) and call.func.id == name]
+    result = [node for node in ast.walk(tree(cell)) if isinstance(node, ast.Call)]
+    return [call for call in result if isinstance(call.func, ast.Name) and call.func.id == name]
 
 
 def slug(number):

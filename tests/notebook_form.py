@@ -46,13 +46,13 @@ def order_rule(nb, path):
         number = q[1:].replace("-", ".")
         wanted = [*PARTS, "explore"] if number in EXPLORED else list(PARTS)
         own = [part(cell)[1] for cell in cells]
-        found = {name: own.index(name) for name in wanted if name in own}
-        yield from (f"{q}: there is no cell {q}-{name}" for name in wanted if name not in found)
-        if list(found.values()) != sorted(found.values()):
+        places = {name: own.index(name) for name in wanted if name in own}
+        yield from (f"{q}: there is no cell {q}-{name}" for name in wanted if name not in places)
+        if list(places.values()) != sorted(places.values()):
             yield f"{q}: the order is not {', '.join(wanted)}"
         yield from kind_faults(q, cells)
         names = record_names(nb)
-        before = cells[: found.get("see", len(cells))]
+        before = cells[: places.get("see", len(cells))]
         shown = [r for c in before if c.cell_type == "code" for r in records(c, names)]
         if not any(r.func.attr in {"figure", "table"} for r in shown):
             yield f"{q}: no record.figure or record.table stands before {q}-see"
@@ -113,13 +113,14 @@ def text_rule(nb, path):
     for cell in code_cells(nb):
         if re.search(r"# fmt: ?(skip|off)", cell.source):
             yield f"cell {cell.id} keeps ruff from formatting it"
-        told = [n for a in ast.walk(tree(cell)) if isinstance(a, ast.Assert) for n in ast.walk(a)]
+        asserts = [node for node in ast.walk(tree(cell)) if isinstance(node, ast.Assert)]
+        messages = [node for check in asserts for node in ast.walk(check)]
         for node in ast.walk(tree(cell)):
             if isinstance(node, ast.JoinedStr) and node.end_lineno - node.lineno > 1:
                 yield f"cell {cell.id}, line {node.lineno}: an f-string over more than two lines"
-            if node not in told and assembles(node):
+            if node not in messages and assembles(node):
                 yield f"cell {cell.id}, line {node.lineno}: code puts prose together"
-            elif node not in told and prints(node):
+            elif node not in messages and prints(node):
                 yield f"cell {cell.id}, line {node.lineno}: code prints prose; write it in markdown"
 
 

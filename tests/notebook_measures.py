@@ -42,8 +42,8 @@ def record_names(nb):
 
 def records(cell, names):
     """The cell's calls of record.figure, .table and .numbers, in order."""
-    found = [n for n in ast.walk(tree(cell)) if is_record(n, names)]
-    return sorted((n for n in found if n.func.attr != "record"), key=lambda n: n.lineno)
+    result = [n for n in ast.walk(tree(cell)) if is_record(n, names)]
+    return sorted((n for n in result if n.func.attr != "record"), key=lambda n: n.lineno)
 
 
 def plumbing(cell, names):
@@ -90,13 +90,13 @@ def measure(nb):
 
 def limits_rule(nb, path):
     """The whole notebook: enough words, little plumbing, not too long."""
-    found = measure(nb)
-    if found["lines"] > MOST_LINES:
-        yield f"{found['lines']} lines of code, more than {MOST_LINES}"
-    if found["plumbing"] > MOST_PLUMBING:
-        yield f"{found['plumbing']:.0%} of the code is plumbing, more than {MOST_PLUMBING:.0%}"
-    if found["words a line"] < LEAST_WORDS:
-        yield f"{found['words a line']:.1f} words to a line of code, fewer than {LEAST_WORDS}"
+    result = measure(nb)
+    if result["lines"] > MOST_LINES:
+        yield f"{result['lines']} lines of code, more than {MOST_LINES}"
+    if result["plumbing"] > MOST_PLUMBING:
+        yield f"{result['plumbing']:.0%} of the code is plumbing, more than {MOST_PLUMBING:.0%}"
+    if result["words a line"] < LEAST_WORDS:
+        yield f"{result['words a line']:.1f} words to a line of code, fewer than {LEAST_WORDS}"
 
 
 def cell_rule(nb, path):

@@ -62,11 +62,11 @@ def parameter_rule(nb, path):
     if len(tagged) != 1:
         yield f"{len(tagged)} cells are tagged parameters"
         return
-    found = [PARAMETER.fullmatch(line) for line in lines(tagged[0]) if not line.startswith("#")]
-    if not all(found):
+    result = [PARAMETER.fullmatch(line) for line in lines(tagged[0]) if not line.startswith("#")]
+    if not all(result):
         yield "a parameter is not written as `name: type = value  # comment`"
         return
-    names = [match[1] for match in found]
+    names = [match[1] for match in result]
     if sorted(pm.inspect_notebook(str(path))) != sorted(names):
         yield "papermill does not read the parameters as they stand"
     if not {"profile", "seed", "budget", "retrain"} <= set(names):

@@ -28,8 +28,8 @@ def main(only):
     rows = rows.astype(dict.fromkeys(rows.columns.difference(shares), int)).round(2)
     print(rows.assign(held=held).to_string())
     for path, nb in books.items() if only else ():
-        found = [fault for rule in rules_of(path, in_form=only) for fault in rule(nb, path)]
-        print(f"\n{path.name}: {len(found)} faults", *found, sep="\n  ")
+        result = [fault for rule in rules_of(path, in_form=only) for fault in rule(nb, path)]
+        print(f"\n{path.name}: {len(result)} faults", *result, sep="\n  ")
 
 
 if __name__ == "__main__":

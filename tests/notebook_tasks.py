@@ -91,12 +91,12 @@ def answer_rule(nb, path):
     """One plain text, written by hand, of few words, with few numbers put in by name."""
     for q, cells in questions(nb).items():
         for cell in of_part(cells, "answer"):
-            found = calls(cell, "answer")
+            result = calls(cell, "answer")
             alone = len(tree(cell).body) == 1 and isinstance(tree(cell).body[0], ast.Expr)
-            if len(found) != 1 or not alone or tree(cell).body[0].value.__class__ is not ast.Call:
+            if len(result) != 1 or not alone or tree(cell).body[0].value.__class__ is not ast.Call:
                 yield f"cell {cell.id} is not one call answer(...)"
                 continue
-            yield from (f"cell {cell.id}: {fault}" for fault in answer_faults(q, found[0]))
+            yield from (f"cell {cell.id}: {fault}" for fault in answer_faults(q, result[0]))
 
 
 def answer_faults(q, call):
@@ -141,8 +141,8 @@ def check_rule(nb, path):
 
 def quotes(cells):
     """{name: expression} of the numbers that a question's answer is given."""
-    found = [call for cell in of_part(cells, "answer") for call in calls(cell, "answer")]
-    words = [word for call in found for word in call.keywords if word.arg not in (None, "profile")]
+    result = [call for cell in of_part(cells, "answer") for call in calls(cell, "answer")]
+    words = [word for call in result for word in call.keywords if word.arg not in (None, "profile")]
     return {word.arg: ast.unparse(word.value) for word in words}
 
 

@@ -51,8 +51,8 @@ def one(form):
 
 
 def term_of(match, terms):
-    found = " ".join(match[0].split()).lower()
-    return next(terms[f] for f in (found, found[:-1], found[:-2]) if f in terms)
+    result = " ".join(match[0].split()).lower()
+    return next(terms[f] for f in (result, result[:-1], result[:-2]) if f in terms)
 
 
 def paragraphs(nb):

@@ -52,12 +52,12 @@ def within_classes(real, y_real, made, y_made, n=100):
     "spread": the mean distance of two made pictures of the class, as a share of that of two real
     ones. "recall": the share of the real ones that the made ones reach. n of each class are used.
     """
-    found = {"spread": [], "recall": []}
+    result = {"spread": [], "recall": []}
     for label in y_real.unique():
         ours, theirs = real[y_real == label][:n], made[y_made == label][:n]
-        found["spread"].append(pdist(theirs.cpu()).mean() / pdist(ours.cpu()).mean())
-        found["recall"].append(image_quality.precision_recall(ours, theirs)[1])
-    return {name: np.array(values) for name, values in found.items()}
+        result["spread"].append(pdist(theirs.cpu()).mean() / pdist(ours.cpu()).mean())
+        result["recall"].append(image_quality.precision_recall(ours, theirs)[1])
+    return {name: np.array(values) for name, values in result.items()}
 
 
 def judged(judge, real, y_real, made):

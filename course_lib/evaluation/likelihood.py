@@ -1,9 +1,7 @@
 """How likely are pictures under a model with latent variables? Always nats per image, B values.
 
-One importance sampler for two kinds of model. A flat one has encode(x, c) and prior(c), each (mu,
-logvar) of shape (B, z_dim), and log_px(x, z, c), shape (B,): log p(x|z, c). A hierarchical one has
-features(x), top_down(features) and nll(x, parameters): see hvae.HVAE. c is what is given, (B,
-c_dim); c_dim may be 0, and a hierarchical model is given nothing.
+By one importance sampler, models.importance, for flat and hierarchical models. c is what is given,
+(B, c_dim); c_dim may be 0, and a hierarchical model is given nothing.
 """
 
 import math
@@ -11,6 +9,7 @@ import math
 import torch
 
 from course_lib.models import gaussian
+from course_lib.models.importance import infer, log_weights
 
 
 @torch.no_grad()
@@ -27,33 +26,6 @@ def log_likelihood(model, x, c=None, n_samples=5000, rows=None):
 def bound(model, x, c=None, n_particles=1):
     """The evidence lower bound, a mean over n_particles samples, (B,). It is not log p(x|c)."""
     return _reduced(model, x, c, n_particles, torch.sum) / n_particles
-
-
-def log_weights(model, x, c, n_samples, inferred=None):
-    """log [p(x, z|c) / q(z|x, c)] at n_samples samples z ~ q(z|x, c), shape (B, n_samples).
-
-    inferred: of `infer`, so that several calls on the same pictures run the encoder once.
-    """
-    c = x.new_zeros(len(x), 0) if c is None else c
-    inferred = inferred or infer(model, x, c)
-    x, c, *inferred = (t.repeat_interleave(n_samples, 0) for t in (x, c, *inferred))
-    if hasattr(model, "top_down"):
-        parameters, groups = model.top_down(inferred)
-        log_px = -model.nll(x, parameters)
-    else:
-        mu, logvar, mu_p, logvar_p = inferred
-        groups = [(gaussian.sample(mu, logvar), mu, logvar, mu_p, logvar_p)]
-        log_px = model.log_px(x, groups[0][0], c)
-    for z, mu, logvar, mu_p, logvar_p in groups:
-        log_px = log_px + gaussian.log_prob(z, mu_p, logvar_p) - gaussian.log_prob(z, mu, logvar)
-    return log_px.view(-1, n_samples)
-
-
-def infer(model, x, c):
-    """What the encoder says of x: a hierarchical model's features, or q's and p's mu and logvar."""
-    if hasattr(model, "top_down"):
-        return model.features(x)
-    return [*model.encode(x, c), *model.prior(c)]
 
 
 def _reduced(model, x, c, n_samples, reduce, rows=None):

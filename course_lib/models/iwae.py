@@ -11,26 +11,14 @@ from torch import nn
 
 from course_lib.data.batches import Batches, pixels
 from course_lib.models import cvae, gaussian, layers
+from course_lib.models.importance import infer, log_weights
 from course_lib.training.steps import LossStep, adam, warmed
-
-
-def q_and_p(model, x, c):
-    """mu and logvar of q(z|x, c) and of p(z|c), as float32: bfloat16 has too few digits."""
-    return [t.float() for t in (*model.encode(x, c), *model.prior(c))]
-
-
-def log_weights(model, x, c, k):
-    """log p(x, z_i|c) / q(z_i|x, c) at k samples z_i of q for each picture, (B, k)."""
-    x, c, *q, mu_p, logvar_p = (t.repeat_interleave(k, 0) for t in (x, c, *q_and_p(model, x, c)))
-    z = gaussian.sample(*q)
-    log_ratio = gaussian.log_prob(z, mu_p, logvar_p) - gaussian.log_prob(z, *q)
-    return (model.log_px(x, z, c) + log_ratio).view(-1, k)
 
 
 def loss(model, x, c, k=4):
     """Minus the bound with k samples, nats per image, for pixels in {0, 1}."""
     if k == 1:  # the ELBO: its KL needs no samples
-        mu, logvar, *p = q_and_p(model, x, c)
+        mu, logvar, *p = infer(model, x, c)
         kl, z = gaussian.kl(mu, logvar, *p), gaussian.sample(mu, logvar)
         return {"loss": (kl - model.log_px(x, z, c)).mean()}
     bound = log_weights(model, x, c, k).logsumexp(1) - math.log(k)

@@ -57,37 +57,37 @@ def examined(step):
 
 
 def test_the_mended_training_passes(steps):
-    found = examined(steps["mended"])
-    assert found.faults == []
-    assert set(found.gradients) == set(mlvae.HEADS) and min(found.gradients.values()) > 1e-3
-    assert found.usage > 5 and found.class_kl > 5
+    result = examined(steps["mended"])
+    assert result.faults == []
+    assert set(result.gradients) == set(mlvae.HEADS) and min(result.gradients.values()) > 1e-3
+    assert result.usage > 5 and result.class_kl > 5
 
 
 def test_the_sources_training_is_flagged_by_name(steps):
-    found = examined(steps["the source's"])
-    assert found.gradients["class_mu"] == found.gradients["class_logvar"] == 0.0
-    assert found.gradients["style_mu"] > 0 and found.gradients["style_logvar"] > 0
-    assert found.faults[:2] == [
+    result = examined(steps["the source's"])
+    assert result.gradients["class_mu"] == result.gradients["class_logvar"] == 0.0
+    assert result.gradients["style_mu"] > 0 and result.gradients["style_logvar"] > 0
+    assert result.faults[:2] == [
         "class_mu is never trained: its gradient is zero",
         "class_logvar is never trained: its gradient is zero",
     ]
 
 
 def test_a_class_code_paid_once_a_picture_is_flagged_as_unused(steps):
-    found = examined(steps["collapsed"])
-    assert min(found.gradients.values()) > 0
-    assert found.usage < 0.5
-    assert [f for f in found.faults if f.startswith("the decoder ignores the class code")]
-    assert found.usage < examined(steps["mended"]).usage / 10
+    result = examined(steps["collapsed"])
+    assert min(result.gradients.values()) > 0
+    assert result.usage < 0.5
+    assert [f for f in result.faults if f.startswith("the decoder ignores the class code")]
+    assert result.usage < examined(steps["mended"]).usage / 10
 
 
 def test_the_bounds_of_the_audit_can_be_moved(steps):
     x, y = digits("test")
     x, step = data.pixels(x), steps["mended"]
-    found = class_code.audit(step, x, y, least_usage=1e6, least_kl=1e6)
-    assert found.faults == [
-        f"the class code has collapsed: {found.class_kl:.4f} nats a group",
-        f"the decoder ignores the class code: a wrong one costs {found.usage:.3f} nats",
+    result = class_code.audit(step, x, y, least_usage=1e6, least_kl=1e6)
+    assert result.faults == [
+        f"the class code has collapsed: {result.class_kl:.4f} nats a group",
+        f"the decoder ignores the class code: a wrong one costs {result.usage:.3f} nats",
     ]
 
 
@@ -110,9 +110,9 @@ def test_the_audit_takes_a_step_with_average_schedule_and_clip():
     for _ in range(3):
         step(x, y)
     before = flat({name: copy.deepcopy(part.state_dict()) for name, part in step.parts.items()})
-    found = class_code.audit(step, x, y)
+    result = class_code.audit(step, x, y)
     assert flat({name: part.state_dict() for name, part in step.parts.items()}) == before
-    assert found.usage == class_code.usage(step.best, x, y) != class_code.usage(model, x, y)
+    assert result.usage == class_code.usage(step.best, x, y) != class_code.usage(model, x, y)
     step(x, y)  # and it can go on
     assert optimizer.param_groups[0]["lr"] == 1e-3 / 2**4
 
@@ -175,7 +175,7 @@ PIXELS, OF = torch.tensor([0.2, 0.6, 0.4]).view(3, 1, 1, 1), torch.tensor([0, 1,
 def test_gradient_norms_are_those_of_a_hand_computation():
     model = Linear()
     step = LossStep(model, squares, torch.optim.SGD(model.parameters(), 0.1))
-    found = class_code.gradient_norms(step, PIXELS, OF)
+    result = class_code.gradient_norms(step, PIXELS, OF)
     # error = ((v a + w c - 1) x)^2, a = 0.5 and c = 1.0 the weights of style_mu and class_mu
     x, off = PIXELS.flatten(), 1 * 0.5 + 2 * 1.0 - 1
     expected = {
@@ -184,7 +184,7 @@ def test_gradient_norms_are_those_of_a_hand_computation():
         "class_mu": abs((2 * off * 2 * x**2).mean().item()),
         "class_logvar": 0.0,  # the loss does not use it
     }
-    assert found == pytest.approx(expected)
+    assert result == pytest.approx(expected)
     assert all(p.grad is None for p in model.parameters())
 
 
@@ -192,9 +192,9 @@ def test_gradient_norms_are_those_of_the_step_not_of_the_loss():
     """A step that clips: the norms of the heads together are what it lets through."""
     model = Linear()
     step = LossStep(model, squares, torch.optim.SGD(model.parameters(), 0.1), clip=0.01)
-    found = class_code.gradient_norms(step, PIXELS, OF)
-    assert math.hypot(*found.values()) == pytest.approx(0.01, rel=1e-3)
-    assert found["style_mu"] > 0 and found["class_logvar"] == 0
+    result = class_code.gradient_norms(step, PIXELS, OF)
+    assert math.hypot(*result.values()) == pytest.approx(0.01, rel=1e-3)
+    assert result["style_mu"] > 0 and result["class_logvar"] == 0
 
 
 def test_an_old_gradient_does_not_count():
@@ -279,17 +279,17 @@ def test_one_class_only_cannot_be_audited_and_says_so():
 
 
 @pytest.mark.parametrize(
-    ("groups", "said"),
+    ("groups", "message"),
     [
         ([0, 10, 1], "picture 1 has group 10; groups are 0 to 9"),
         ([0, 1, -1], "picture 2 has group -1"),
     ],
 )
-def test_bad_groups_are_said(groups, said):
+def test_bad_groups_are_refused_by_number(groups, message):
     model, x, y = net(), torch.rand(3, 1, 6, 6), torch.tensor(groups)
     step = LossStep(model, mlvae.loss, adam(model, 1e-3))
     for examine in (class_code.audit, lambda s, *xy: class_code.usage(model, *xy)):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             examine(step, x, y)
 
 
@@ -299,9 +299,9 @@ def test_a_head_that_the_optimiser_does_not_hold_is_flagged():
     held = [p for n, p in model.named_parameters() if "class_mu" not in n]
     step = LossStep(model, mlvae.loss, torch.optim.Adam(held, 1e-3))
     x, y = digits("test")
-    found = class_code.audit(step, data.pixels(x[:50]), y[:50])
-    assert found.gradients["class_mu"] > 0
-    assert "class_mu is never trained: the optimiser does not hold it" in found.faults
+    result = class_code.audit(step, data.pixels(x[:50]), y[:50])
+    assert result.gradients["class_mu"] > 0
+    assert "class_mu is never trained: the optimiser does not hold it" in result.faults
 
 
 def test_a_model_of_nan_and_a_finished_schedule():

@@ -48,8 +48,8 @@ def read(x):
 def test_swaps_follow_what_is_painted(n_evidence):
     styles, evidence = painted([0, 1, 1, 2, 9]), painted([0, 1, 2, 3, 0, 1, 2, 3])
     n = 4 + 3 + 4 + 5  # the pictures that are not of class 0, 1, 2, 3
-    found = class_code.swaps(Painter("class"), read, styles, evidence, n_evidence)
-    assert found == (1.0, 0.0, n)
+    result = class_code.swaps(Painter("class"), read, styles, evidence, n_evidence)
+    assert result == (1.0, 0.0, n)
     assert class_code.swaps(Painter("style"), read, styles, evidence, n_evidence) == (0.0, 1.0, n)
 
 
@@ -186,9 +186,9 @@ def test_the_classifier_is_that_of_the_seed_and_learns(evidence):
     shapes = [tuple(p.shape) for p in step.model.parameters() if p.ndim == 2]
     assert shapes == [(256, 4), (256, 256), (4, 256)]
     torch.manual_seed(3)
-    found = step.loss(step.model, mu, logvar, y)["loss"]
+    result = step.loss(step.model, mu, logvar, y)["loss"]
     torch.manual_seed(3)
     log_p = step.model(source_probes.sample_codes(mu, logvar, y, evidence, 0.5, 10)).log_softmax(1)
-    torch.testing.assert_close(found, -log_p[torch.arange(400), y].mean())
+    torch.testing.assert_close(result, -log_p[torch.arange(400), y].mean())
     history = loop.fit(step, batches, 30, progress=False)
     assert history.loss.iloc[-1] < 0.9 * history.loss.iloc[0]

@@ -19,19 +19,19 @@ def test_likelihood_and_bound_are_those_of_the_pixels_outside_the_named_quadrant
         (holes.bound, likelihood.bound),
     ):
         torch.manual_seed(2)
-        found = ours(model, X, LEFT, 20)
+        result = ours(model, X, LEFT, 20)
         torch.manual_seed(2)
-        torch.testing.assert_close(found, theirs(model, X, c, 20))
-        assert not found.requires_grad and found.shape == (5,)
+        torch.testing.assert_close(result, theirs(model, X, c, 20))
+        assert not result.requires_grad and result.shape == (5,)
     changed = X.clone()
     changed[..., 14:] = 1 - changed[..., 14:]
-    assert (holes.log_likelihood(model, changed, LEFT, 20) - found).abs().min() > 0.3
+    assert (holes.log_likelihood(model, changed, LEFT, 20) - result).abs().min() > 0.3
 
 
 def test_the_baselines_loss_counts_the_missing_half():
     model = awake(completion.Guess(16))
-    found = holes.guess_nll(model, X, LEFT)
+    result = holes.guess_nll(model, X, LEFT)
     with torch.no_grad():
         logits = model(completion.shown(X, completion.quadrants(*LEFT)))
     pixels = torch.distributions.Bernoulli(logits=logits).log_prob(X)
-    torch.testing.assert_close(found, -pixels[..., 14:].flatten(1).sum(1))
+    torch.testing.assert_close(result, -pixels[..., 14:].flatten(1).sum(1))

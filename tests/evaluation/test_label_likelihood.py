@@ -20,8 +20,8 @@ TEN = torch.eye(10)
 @pytest.mark.parametrize("learned", [False, True], ids=["N(0, I)", "learned prior"])
 def test_the_samples_find_the_likelihood_of_the_linear_gaussian(learned):
     model, x, c = oracle(learned, 40)
-    found, exact = label_likelihood.by_samples(model, x, c, 4000), model.evidence(x, c)
-    assert abs((found - exact).mean().item()) < 0.02 and (found - exact).abs().max() < 0.2
+    result, exact = label_likelihood.by_samples(model, x, c, 4000), model.evidence(x, c)
+    assert abs((result - exact).mean().item()) < 0.02 and (result - exact).abs().max() < 0.2
     assert exact.std() > 1, "the pictures differ, so a constant cannot pass"
 
 
@@ -59,11 +59,11 @@ def small_pictures(n=12):
 
 def test_each_picture_is_summed_under_its_own_label():
     model, (x, c) = awake(cvae.small(), 0.02), small_pictures()
-    found = label_likelihood.own_on_grid(model, x, c, side=40)
+    result = label_likelihood.own_on_grid(model, x, c, side=40)
     one_by_one = [likelihood.on_grid(model, x[i : i + 1], c[i : i + 1], 40) for i in range(len(x))]
-    torch.testing.assert_close(found, torch.cat(one_by_one), rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(result, torch.cat(one_by_one), rtol=1e-4, atol=1e-3)
     other = label_likelihood.own_on_grid(model, x, c.roll(1, 1), side=40)
-    assert (found - other).abs().min() > 1e-3, "the label is not looked at"
+    assert (result - other).abs().min() > 1e-3, "the label is not looked at"
 
 
 def test_a_vae_has_one_column_and_a_cvae_one_for_each_label():
@@ -85,14 +85,14 @@ def test_a_vae_has_one_column_and_a_cvae_one_for_each_label():
 def test_the_shipped_net_has_one_likelihood_by_grid_and_by_samples():
     """Within 0.1 nats over the set, as notebook 03 shows; samples of q alone miss by more."""
     path = weights_root() / "models.cvae.recipe-d0dde3aaf0413020.json"
-    found = {}
+    result = {}
     for entry in read_json(path)["measurements"]:
         if entry["n"] == 100:
             file = path.with_name(f"{path.stem}.{entry['name']}.safetensors")
-            found[entry["function"].rpartition(".")[2]] = measurements.read(file, entry).mean()
-    grid = found["own_on_grid"]
-    assert abs(found["by_samples"] - grid) < 0.1
-    assert grid - found["log_likelihood"] > 1
+            result[entry["function"].rpartition(".")[2]] = measurements.read(file, entry).mean()
+    grid = result["own_on_grid"]
+    assert abs(result["by_samples"] - grid) < 0.1
+    assert grid - result["log_likelihood"] > 1
 
 
 def test_the_words_of_a_shipped_measurement_open_the_fixed_binary_pictures():

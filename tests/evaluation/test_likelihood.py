@@ -20,10 +20,10 @@ both_priors = pytest.mark.parametrize("learned", [False, True], ids=["N(0, I)", 
 @both_priors
 def test_5000_samples_come_within_a_fiftieth_of_a_nat(learned):
     model, x, c = oracle(learned, 50)
-    found, exact = likelihood.log_likelihood(model, x, c, 5000), model.evidence(x, c)
-    assert found.shape == (50,)
-    assert abs((found - exact).mean().item()) < 0.02
-    assert (found - exact).abs().max() < 0.15
+    result, exact = likelihood.log_likelihood(model, x, c, 5000), model.evidence(x, c)
+    assert result.shape == (50,)
+    assert abs((result - exact).mean().item()) < 0.02
+    assert (result - exact).abs().max() < 0.15
     assert exact.std() > 1, "the pictures differ, so a constant cannot pass"
 
 
@@ -44,9 +44,9 @@ def test_the_bound_falls_short_by_the_divergence_of_q_from_the_posterior(learned
     model, x, c = oracle(learned, 400)
     normals = [Normal(m, (0.5 * v).exp()) for m, v in (model.encode(x, c), model.posterior(x, c))]
     missing = kl_divergence(*normals).sum(1)
-    found = likelihood.bound(model, x, c, 400)
-    assert found.shape == (400,) and missing[0] > 0.3
-    short = model.evidence(x, c) - found
+    result = likelihood.bound(model, x, c, 400)
+    assert result.shape == (400,) and missing[0] > 0.3
+    short = model.evidence(x, c) - result
     assert short.mean().item() == pytest.approx(missing.mean().item(), rel=0.03)
     assert (short > 0).all()
 
@@ -67,7 +67,7 @@ def test_the_bound_is_the_mean_of_the_log_weights_and_the_likelihood_that_of_the
 def test_a_log_weight_is_the_joint_less_q():
     model, x, c = oracle(True, 4)
     torch.manual_seed(1)
-    found = likelihood.log_weights(model, x, c, 3)
+    result = likelihood.log_weights(model, x, c, 3)
     torch.manual_seed(1)
     (mu, logvar), (mu_p, logvar_p) = model.encode(x, c), model.prior(c)
     eps = torch.randn(12, Z_DIM, dtype=torch.float64).view(4, 3, Z_DIM)
@@ -75,7 +75,7 @@ def test_a_log_weight_is_the_joint_less_q():
         q, p = Normal(mu[i], (0.5 * logvar[i]).exp()), Normal(mu_p[i], (0.5 * logvar_p[i]).exp())
         z = q.mean + q.stddev * eps[i, k]
         joint = p.log_prob(z).sum() + Normal(model.w @ z + model.b, S).log_prob(x[i]).sum()
-        torch.testing.assert_close(found[i, k], joint - q.log_prob(z).sum())
+        torch.testing.assert_close(result[i, k], joint - q.log_prob(z).sum())
 
 
 @both_priors
@@ -98,9 +98,9 @@ def test_any_number_of_pictures_and_samples(n, n_samples):
     """With the true posterior any count gives the evidence; a draw lost or doubled would not."""
     model, x, c = oracle(True, n, shift=0.0, spread=1.0)
     for estimate in (likelihood.log_likelihood, likelihood.bound):
-        found = estimate(model, x, c, n_samples)
-        assert found.shape == (n,)
-        torch.testing.assert_close(found, model.evidence(x, c))
+        result = estimate(model, x, c, n_samples)
+        assert result.shape == (n,)
+        torch.testing.assert_close(result, model.evidence(x, c))
 
 
 @pytest.mark.parametrize(("n", "n_samples"), [(1, 1203), (60, 25)])

@@ -54,7 +54,7 @@ def test_reconstruction_is_that_of_a_loop():
     torch.manual_seed(0)
     model = mlvae.MLVAE(3, 4, hidden=8).eval()
     (x, y), (x_test, y_test) = digits(), digits(7, "test")
-    found = two_codes.reconstruction(model, x, y, x_test, y_test, n_evidence=100)
+    result = two_codes.reconstruction(model, x, y, x_test, y_test, n_evidence=100)
     expected = []
     with torch.no_grad():
         code = model.evidence(data.pixels(x[:100]), y[:100])[0]
@@ -62,7 +62,7 @@ def test_reconstruction_is_that_of_a_loop():
             style = model.encode(picture[None])[0][0]
             error = (picture - model.decode(style, code[label : label + 1])[0]).square().sum()
             expected.append(error.item())  # at sigma^2 = 0.5 the factor is 1
-    assert found == pytest.approx(sum(expected) / 7, rel=1e-4)
+    assert result == pytest.approx(sum(expected) / 7, rel=1e-4)
 
 
 def test_scores_hold_brief_and_the_style_kl_is_that_of_the_posteriors():
@@ -83,10 +83,10 @@ def test_pooling_by_the_label_reads_an_encoder_that_knows_nothing_and_shuffled_l
     torch.manual_seed(0)
     model = mlvae.MLVAE(hidden=32).eval()
     held = *digits(6000), *digits(1000, "test")
-    found = two_codes.source_rows(model, *held, std=0.1, epochs=4)
-    assert min(found["untrained_pooled"], found["class_pooled"]) > 0.6
-    assert found["pooled_shuffled"] < 0.25
-    assert found["untrained_alone"] < found["untrained_pooled"] - 0.2
+    result = two_codes.source_rows(model, *held, std=0.1, epochs=4)
+    assert min(result["untrained_pooled"], result["class_pooled"]) > 0.6
+    assert result["pooled_shuffled"] < 0.25
+    assert result["untrained_alone"] < result["untrained_pooled"] - 0.2
 
 
 def test_neighbours_agree_is_that_of_a_loop():

@@ -61,10 +61,10 @@ def test_half_of_the_masks_are_the_published_ones_and_every_way_is_chosen():
     masks = completion.random_masks(28_000, torch.device("cpu"))
     assert masks.shape == (28_000, 1, 28, 28) and set(masks.unique().tolist()) == {0.0, 1.0}
     share = kinds(masks).float().mean(0)
-    for way, found in zip(WAYS, share.tolist(), strict=True):
+    for way, result in zip(WAYS, share.tolist(), strict=True):
         published = set(way) in map(set, completion.PUBLISHED.values())
         expected = 1 / 4 / 14 + published / 6
-        assert 0.8 * expected < found < 1.2 * expected
+        assert 0.8 * expected < result < 1.2 * expected
 
 
 def test_as_many_quadrants_are_given_as_are_published():
@@ -101,12 +101,12 @@ def test_only_missing_pixels_count(monkeypatch):
     model, (x, mask) = completer(), pairs()
     c, logits = model.given(x, mask), 2 * torch.randn(6, 1, 28, 28)
     monkeypatch.setattr(model, "decode", lambda z, c: logits)
-    found = model.log_px(x, None, c)
-    torch.testing.assert_close(found, -nll_of_missing(x, mask, logits))
+    result = model.log_px(x, None, c)
+    torch.testing.assert_close(result, -nll_of_missing(x, mask, logits))
     logits = torch.where(mask == 1, 7.0, logits)
-    assert torch.equal(model.log_px(x, None, c), found)
+    assert torch.equal(model.log_px(x, None, c), result)
     logits = torch.where(mask == 0, logits + 0.5, logits)
-    assert (model.log_px(x, None, c) - found).abs().min() > 1
+    assert (model.log_px(x, None, c) - result).abs().min() > 1
 
 
 def test_missing_pixels_reach_the_posterior_alone():
@@ -136,19 +136,19 @@ def test_the_posterior_is_a_residual_on_the_prior():
 def test_the_loss_is_the_bound_of_drawn_pictures_under_drawn_masks():
     model, grey = completer(), data.pixels(X[:12])
     torch.manual_seed(4)
-    found = completion.loss(model, grey, 3)
+    result = completion.loss(model, grey, 3)
     torch.manual_seed(4)
     x = torch.bernoulli(grey)
     mask = completion.random_masks(12, x.device)
     expected = iwae.loss(model, x, model.given(x, mask), 3)
-    assert found == expected and set(x.unique().tolist()) == {0.0, 1.0}
+    assert result == expected and set(x.unique().tolist()) == {0.0, 1.0}
 
 
 def test_the_likelihood_is_above_the_bound_and_below_0():
     model, (x, mask) = completer(), pairs()
     c = model.given(x, mask)
-    bound, found = likelihood.bound(model, x, c, 500), likelihood.log_likelihood(model, x, c, 500)
-    assert (bound < found).all() and (found < 0).all()
+    bound, result = likelihood.bound(model, x, c, 500), likelihood.log_likelihood(model, x, c, 500)
+    assert (bound < result).all() and (result < 0).all()
 
 
 def test_when_all_is_given_no_pixel_is_left_to_be_modelled():
@@ -158,8 +158,8 @@ def test_when_all_is_given_no_pixel_is_left_to_be_modelled():
         model.encoder[-1].weight.mul_(0.1)
         model.encoder[-1].bias.fill_(0.3)
     c = model.given(x, torch.ones_like(x))
-    found = likelihood.log_likelihood(model, x, c, 5000)
-    torch.testing.assert_close(found, torch.zeros(4), atol=0.05, rtol=0)
+    result = likelihood.log_likelihood(model, x, c, 5000)
+    torch.testing.assert_close(result, torch.zeros(4), atol=0.05, rtol=0)
     assert (likelihood.bound(model, x, c, 500) < -0.05).all()
 
 
@@ -196,10 +196,10 @@ def test_the_baseline_learns_from_grey_and_binary_pictures(monkeypatch):
         return x.flatten(1).sum(1)
 
     monkeypatch.setattr(completion, "guess_nll", nll)
-    found = completion.guess_loss(model, grey)["loss"]
+    result = completion.guess_loss(model, grey)["loss"]
     binary = torch.stack([((x == 0) | (x == 1)).all() for x in seen[0]])
     assert 16 < binary.sum() < 48 and torch.equal(seen[0][~binary], grey[~binary])
-    assert found == seen[0].flatten(1).sum(1).mean()
+    assert result == seen[0].flatten(1).sum(1).mean()
 
 
 RECIPES = {

@@ -207,8 +207,8 @@ def test_held_out_terms_are_the_mean_of_the_losses_of_single_pictures(monkeypatc
     monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
     model = awake(cvae.small(3), 0.1)
     x, c = (255 * torch.rand(7, 1, 28, 28)).byte(), torch.eye(3)[torch.arange(7) % 3]
-    found = cvae.held_out(model, x, c, size=3)  # 3 + 3 + 1: unequal batches count by pictures
+    result = cvae.held_out(model, x, c, size=3)  # 3 + 3 + 1: unequal batches count by pictures
     alone = [cvae.loss(model, x[i : i + 1].float() / 255, c[i : i + 1]) for i in range(7)]
     for name in ("loss", "recon", "kl"):
         expected = sum(float(terms[name]) for terms in alone) / 7
-        assert found[f"test {name}"] == pytest.approx(expected, rel=1e-5)
+        assert result[f"test {name}"] == pytest.approx(expected, rel=1e-5)

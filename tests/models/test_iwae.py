@@ -28,14 +28,14 @@ def normal(mu, logvar):
 def test_log_weights_are_those_of_torch_distributions():
     model, x, c = labelled()
     torch.manual_seed(3)
-    found = iwae.log_weights(model, x, c, 4)
+    result = iwae.log_weights(model, x, c, 4)
     torch.manual_seed(3)
     q, p = normal(*model.encode(x, c)), normal(*model.prior(c))
     eps = torch.randn(12 * 4, 3).view(12, 4, 3).transpose(0, 1)
     z = q.base_dist.mean + q.base_dist.stddev * eps  # (4, 12, 3)
     pictures = Bernoulli(logits=torch.stack([model.decode(each, c) for each in z]).flatten(2))
     expected = p.log_prob(z) - q.log_prob(z) + pictures.log_prob(x.flatten(1)).sum(2)
-    torch.testing.assert_close(found, expected.T, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(result, expected.T, rtol=1e-4, atol=1e-3)
 
 
 def test_one_sample_is_the_elbo_of_the_cvae():
@@ -63,25 +63,25 @@ def test_the_loss_falls_with_k_to_the_likelihood():
 def test_the_loss_is_the_mean_of_weights_within_a_picture(monkeypatch):
     weights = torch.tensor([[0.0, math.log(3)], [math.log(2), math.log(6)]])
     monkeypatch.setattr(iwae, "log_weights", lambda *_: weights)
-    found = iwae.loss(None, None, None, k=2)["loss"].item()
-    assert found == pytest.approx(-0.5 * (math.log(2) + math.log(4)))
+    result = iwae.loss(None, None, None, k=2)["loss"].item()
+    assert result == pytest.approx(-0.5 * (math.log(2) + math.log(4)))
 
 
 def test_binary_loss_samples_the_pixels_anew():
     model, _, c = labelled()
     grey = data.pixels(X[:12])
     torch.manual_seed(5)
-    found = iwae.binary_loss(model, grey, c, 3)
+    result = iwae.binary_loss(model, grey, c, 3)
     torch.manual_seed(5)
-    assert found == iwae.loss(model, torch.bernoulli(grey), c, 3)
-    assert iwae.binary_loss(model, grey, c, 3) != found, "the same draw twice"
+    assert result == iwae.loss(model, torch.bernoulli(grey), c, 3)
+    assert iwae.binary_loss(model, grey, c, 3) != result, "the same draw twice"
 
 
 def test_held_out_is_the_mean_over_all_pictures_and_draws_the_same_each_time(monkeypatch):
     model, x, c = labelled()
     many = (255 * x).byte().repeat(50, 1, 1, 1)[:550]
-    found = iwae.held_out(model, many, c.repeat(50, 1)[:550])
-    assert found == iwae.held_out(model, many, c.repeat(50, 1)[:550])
+    result = iwae.held_out(model, many, c.repeat(50, 1)[:550])
+    assert result == iwae.held_out(model, many, c.repeat(50, 1)[:550])
     monkeypatch.setattr(iwae, "loss", lambda model, x, c, k: {"loss": x.sum() / len(x)})
     total = iwae.held_out(model, many, c.repeat(50, 1)[:550])["test loss"]
     assert total == pytest.approx(float(data.pixels(many).sum()) / 550, rel=1e-4)

@@ -42,12 +42,12 @@ def normal(mu, logvar):
 def evidence_by_hand(model, x, group):
     """{group: N}, one group at a time, in float64."""
     mu, logvar = (t.double() for t in model.encode(x)[1])
-    found = {}
+    result = {}
     for g in group.unique().tolist():
         precision = (-logvar[group == g]).exp()
         mean = (mu[group == g] * precision).sum(0) / precision.sum(0)
-        found[g] = normal(mean, -precision.sum(0).log())
-    return found
+        result[g] = normal(mean, -precision.sum(0).log())
+    return result
 
 
 def terms_by_hand(model, x, group, noise, std=1.0, sigma=SIGMA):
@@ -97,8 +97,8 @@ def test_encode_and_decode_are_the_heads_and_the_decoder():
     model = small()
     h = torch.tanh(model.trunk[1](X.flatten(1)))
     style, member = model.encode(X)
-    for name, found in zip(mlvae.HEADS, (*style, *member), strict=True):
-        torch.testing.assert_close(found, model.heads[name](h))
+    for name, result in zip(mlvae.HEADS, (*style, *member), strict=True):
+        torch.testing.assert_close(result, model.heads[name](h))
     x_hat = model.decode(style[0], member[0])
     assert x_hat.shape == X.shape and 0 < x_hat.min() and x_hat.max() < 1
     torch.testing.assert_close(x_hat, model.decoder(torch.cat([style[0], member[0]], 1)).sigmoid())
@@ -287,13 +287,13 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_groups_are_said(name):
-    group, said = BAD[name]
-    with pytest.raises(ValueError, match=said):
+    group, message = BAD[name]
+    with pytest.raises(ValueError, match=message):
         small().evidence(X, group)
     if name == "out of range":
         mlvae.recipe((255 * X).byte(), group, hidden=4)  # there they are seven groups
     else:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             mlvae.recipe((255 * X).byte(), group)
 
 

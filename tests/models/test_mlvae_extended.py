@@ -23,8 +23,8 @@ def test_with_all_weights_at_zero_it_is_the_mended_loss():
     torch.manual_seed(1)
     expected = mlvae.loss(model, X, GROUP)
     torch.manual_seed(1)
-    found = mlvae_extended.loss(model, X, GROUP, one_shot=0.0, adversary=0.0)
-    torch.testing.assert_close(found, expected)
+    result = mlvae_extended.loss(model, X, GROUP, one_shot=0.0, adversary=0.0)
+    torch.testing.assert_close(result, expected)
 
 
 def test_the_terms_add_up():
@@ -37,10 +37,10 @@ def test_the_terms_add_up():
 def test_a_partner_is_another_picture_of_the_group_where_there_is_one(seed):
     torch.manual_seed(seed)
     group = torch.randint(0, 6, (17,))
-    found = mlvae_extended.partner(group)
-    assert torch.equal(group[found], group) and len(found.unique()) == 17
+    result = mlvae_extended.partner(group)
+    assert torch.equal(group[result], group) and len(result.unique()) == 17
     alone = torch.bincount(group, minlength=6)[group] == 1
-    assert torch.equal(found == torch.arange(17), alone)
+    assert torch.equal(result == torch.arange(17), alone)
 
 
 def test_partners_change_from_draw_to_draw():
@@ -53,10 +53,10 @@ def test_one_shot_decodes_with_the_partners_class_code(monkeypatch):
     other = torch.tensor([2, 5, 3, 6, 4, 1, 0, 7])
     monkeypatch.setattr(torch, "randn_like", torch.zeros_like)
     monkeypatch.setattr(mlvae_extended, "partner", lambda group: other)
-    found = mlvae_extended.loss(model, X, GROUP, one_shot=1.0, adversary=0.0, sigma=0.4)
+    result = mlvae_extended.loss(model, X, GROUP, one_shot=1.0, adversary=0.0, sigma=0.4)
     (style, _), (mu, _) = model.encode(X)
     expected = gaussian.squared_error(X, model.decode(style, mu[other])).mean() / (2 * 0.4**2)
-    torch.testing.assert_close(found["recon"], expected)
+    torch.testing.assert_close(result["recon"], expected)
 
 
 def test_the_adversary_learns_and_the_encoder_hides():
@@ -64,11 +64,11 @@ def test_the_adversary_learns_and_the_encoder_hides():
     model = deep()
     term = mlvae_extended.loss(model, X, GROUP, one_shot=0.0, adversary=3.0)["adversary"]
     head, reader = model.heads["style_mu"].weight, model.adversary[0].weight
-    found = torch.autograd.grad(term, [head, reader])
+    result = torch.autograd.grad(term, [head, reader])
     mean = model.encode(X)[0][0]
     plain = torch.autograd.grad(F.cross_entropy(model.adversary(mean), GROUP), [head, reader])
-    torch.testing.assert_close(found[0], -3.0 * plain[0])
-    torch.testing.assert_close(found[1], plain[1])
+    torch.testing.assert_close(result[0], -3.0 * plain[0])
+    torch.testing.assert_close(result[1], plain[1])
 
 
 def test_the_recipe_trains_and_its_rate_ends_at_zero():

@@ -6,7 +6,7 @@ from toy_family import pictures, recipe
 from course_lib.atomic import read_json, write_json
 from course_lib.data import inputs
 from course_lib.models import vae
-from course_lib.training import loop, outcomes, records, runs
+from course_lib.training import outcomes, records, runs
 
 
 @pytest.fixture(autouse=True)
@@ -19,49 +19,45 @@ def size(model, x):
     return {"size": sum(p.detach().abs().sum() for p in model.parameters()), "n": len(x)}
 
 
-def found(seed=0, **more):
+def outcome(seed=0, **more):
     return outcomes.outcome_or_train(
         recipe, [pictures()], {"seed": seed}, 1, size, [pictures()], **more
     )
 
 
-def no_training(monkeypatch):
-    monkeypatch.setattr(loop, "fit", lambda *a, **k: pytest.fail("it was trained"))
-
-
-def test_an_outcome_is_opened_and_is_what_the_run_gives(monkeypatch):
-    first, other = found(), found(seed=1)
+def test_an_outcome_is_opened_and_is_what_the_run_gives(no_training):
+    first, other = outcome(), outcome(seed=1)
     run = runs.train_or_load(recipe, [pictures()], {"seed": 0}, 1)
     expected = {name: float(v) for name, v in size(run.model, pictures()).items()}
     assert first.numbers == expected != other.numbers
     assert first.about["steps"] == run.about["steps"] and first.about["key"] != run.about["key"]
-    no_training(monkeypatch)
-    assert found() == first
+    no_training()
+    assert outcome() == first
     with pytest.raises(pytest.fail.Exception, match="it was trained"):
-        found(seed=2)
+        outcome(seed=2)
 
 
 def test_what_code_that_behaves_otherwise_made_is_said_and_made_anew(monkeypatch, capsys):
-    path = outcomes.cached(found().about)
+    path = outcomes.cached(outcome().about)
     record = read_json(path)
     write_json(path, record | {"source_sha256": "another", "numbers": {"size": -1.0}})
-    assert found().numbers == {"size": -1.0}, "moved code that does the same is no reason"
+    assert outcome().numbers == {"size": -1.0}, "moved code that does the same is no reason"
     record["fingerprint"]["losses"][0]["loss"] += 1.0
     write_json(path, record | {"source_sha256": "another", "numbers": {"size": -1.0}})
-    assert found().numbers["size"] > 0
+    assert outcome().numbers["size"] > 0
     assert "step 1: loss is" in capsys.readouterr().out
 
 
 def test_retrain_does_not_look(monkeypatch):
-    path = outcomes.cached(found().about)
+    path = outcomes.cached(outcome().about)
     write_json(path, read_json(path) | {"numbers": {"size": -1.0}})
-    assert found().numbers == {"size": -1.0} != found(retrain=True).numbers
+    assert outcome().numbers == {"size": -1.0} != outcome(retrain=True).numbers
 
 
 def test_a_damaged_one_is_said_and_made_anew(capsys):
-    first = found()
+    first = outcome()
     outcomes.cached(first.about).write_text("{")
-    assert found() == first and "it is trained again" in capsys.readouterr().out
+    assert outcome() == first and "it is trained again" in capsys.readouterr().out
 
 
 # ---- shipping -----------------------------------------------------------------------------------
@@ -81,10 +77,10 @@ def shipped():
     return path, made
 
 
-def test_a_shipped_outcome_is_opened_and_holds(shipped, monkeypatch):
+def test_a_shipped_outcome_is_opened_and_holds(shipped, no_training):
     path, made = shipped
     assert outcomes.problem(path) is None
-    no_training(monkeypatch)
+    no_training()
     x = [inputs.tensor(WORDS[0])]
     again = outcomes.outcome_or_train(vae.recipe, x, SMALL, 1, vae.held_out, x)
     assert again.numbers == made.numbers
@@ -99,5 +95,5 @@ def test_a_changed_loss_does_not_hold(shipped, monkeypatch):
 
 
 def test_only_what_was_trained_on_these_words_is_shipped():
-    found()
+    outcome()
     assert outcomes.ship(WORDS) == []

@@ -10,7 +10,7 @@ from course_lib import data
 from course_lib.data import inputs
 from course_lib.models import gaussian, hvae, vae
 from course_lib.paths import weights_root
-from course_lib.training import fingerprint, loop, records, runs, shipping, steps
+from course_lib.training import fingerprint, records, runs, shipping, steps
 
 WORDS = ["faces/train/24:x"]
 SMALL = {"z_dim": 4, "width": 4, "batch": 8}
@@ -32,18 +32,18 @@ def shipped():
 
 
 @pytest.fixture
-def untrained(monkeypatch):
-    monkeypatch.setattr(loop, "fit", lambda *a, **k: pytest.fail("it was trained"))
+def untrained(no_training):
+    no_training()
 
 
 def the_fault(path):
     return shipping.problem(path)[0]
 
 
-def test_a_shipped_run_is_opened_where_the_cache_has_none(monkeypatch, capsys):
+def test_a_shipped_run_is_opened_where_the_cache_has_none(no_training, capsys):
     before = train()
     shipping.ship(records.name_of(before.about), WORDS)
-    monkeypatch.setattr(loop, "fit", lambda *a, **k: pytest.fail("it was trained"))
+    no_training()
     after = train()
     for a, b in zip(before.model.parameters(), after.model.parameters(), strict=True):
         assert torch.equal(a, b)
