@@ -26,8 +26,6 @@ import inspect
 import os
 import sys
 
-import torch.distributed as dist
-
 from course_lib.data import sets
 from course_lib.data.batches import binarise, downsample
 from course_lib.training import distributed, loop, records, runs
@@ -45,7 +43,6 @@ def main(words=None):
         return stop(error, 1)
     except (OSError, ValueError) as error:
         return stop(error, 2)
-    dist.destroy_process_group()
     return 0
 
 

@@ -12,6 +12,7 @@ two ranks, or on one rank under torchrun, is as good as one without torchrun, bu
 A run that was broken and taken up on as many CPU ranks does end bit for bit as an unbroken one.
 """
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -54,6 +55,12 @@ def join(alone=False):
         backend = "cpu:gloo,cuda:nccl"  # rank 0 can be waited for without a GPU's time limit
     store, rank, world = _rendezvous() if under_torchrun else (dist.HashStore(), 0, 1)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world)
+    atexit.register(_leave)  # else the threads of the group may abort a process that ended well
+
+
+def _leave():
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _rendezvous():

@@ -128,3 +128,16 @@ def test_under_torchrun_rank_0_alone_asks_and_says_that_it_waits(start):
         assert WAITS in both.stdout.readline()
     output = both.communicate(timeout=120)[0]
     assert WAITS not in output and output.count("training, ") == 1 and both.returncode == 0
+
+
+def test_a_process_leaves_its_group_at_its_end():
+    """A group that is still there when Python ends aborts the process now and then."""
+    script = """if True:
+        import atexit, torch.distributed as dist
+        atexit.register(lambda: print("still there:", dist.is_initialized()))
+        from course_lib.training import distributed
+        distributed.join(alone=True)
+        print("joined:", dist.is_initialized())
+    """
+    process = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.split("\n")[:2] == ["joined: True", "still there: False"]
