@@ -59,6 +59,7 @@ def curves(tables, terms, x="epoch", ylabel="nats per image", log=(), title=""):
             axis.plot(table[x], table[term], color=colour, label=name, marker=".", markersize=4)
         if term in log:
             axis.set_yscale("log")
+        axis.xaxis.get_major_locator().set_params(integer=True)  # half an epoch is no mark
         axis.grid(alpha=0.25)
         if i == 0 and len(tables) > 1:
             axis.legend(fontsize=8)
@@ -66,10 +67,11 @@ def curves(tables, terms, x="epoch", ylabel="nats per image", log=(), title=""):
 
 
 def lines(x, series, xlabel, ylabel, title="", bands=None, logx=False):
-    """{name: values} against x; bands {name: (low, high)} are shaded."""
+    """{name: values} against x; bands {name: (low, high)} are shaded. Few points are marked."""
     figure, axis = _axes(5.2, 3.2, title)
+    marker = "o" if len(x) <= 30 else ""
     for colour, (name, values) in zip(_colours(len(series)), series.items(), strict=True):
-        axis.plot(x, values, color=colour, label=name, marker="o", markersize=4)
+        axis.plot(x, values, color=colour, label=name, marker=marker, markersize=4)
         if bands and name in bands:
             axis.fill_between(x, *bands[name], color=colour, alpha=0.15, linewidth=0)
     axis.set(xlabel=xlabel, ylabel=ylabel)
@@ -102,10 +104,13 @@ def bars(names, values, ylabel, title="", errors=None, line=None):
     slanted = longest > 4
     height = 0.055 * longest * slanted + max(2.2, 0.068 * len(ylabel))  # inches: names, the axis
     figure, axis = _axes(max(4.0, 0.42 * len(names) + 1.2), max(3.2, height + 0.1), title)
-    axis.bar(range(len(names)), values, color=COLOURS[0], yerr=errors, capsize=2)
+    drawn = axis.bar(range(len(names)), values, color=COLOURS[0], yerr=errors, capsize=2)
+    if len(names) <= 12 and errors is None:
+        label = lambda v: f"{v:.2f}" if abs(v) < 10 else f"{v:,.0f}"
+        axis.bar_label(drawn, fmt=label, fontsize=8)
     if line:
         axis.axhline(line[0], color=COLOURS[1], linestyle="--", linewidth=1, label=line[1])
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     axis.set_xticks(
         range(len(names)),
         names,

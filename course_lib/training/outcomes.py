@@ -1,7 +1,7 @@
 """What came out of trainings whose weights are too many to ship: their numbers alone.
 
-    found = outcomes.outcome_or_train(recipe, [x, y], dict(seed=1), 10, two_codes.scores, held)
-    found.numbers["one_shot"], found.about["seconds"]
+    outcome = outcomes.outcome_or_train(recipe, [x, y], dict(seed=1), 10, two_codes.scores, held)
+    outcome.numbers["one_shot"], outcome.about["seconds"]
 
 A comparison over seeds and sizes takes dozens of trainings, of which a reader looks at few. The
 others are kept as their numbers, in the cache or in weights/outcomes/, and with them what the run
