@@ -23,7 +23,7 @@ END_ID = "end-of-notebook"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 BAR = re.compile(r"^.*\d+%\|.*\|.*$\n?", re.MULTILINE)  # a tqdm bar's last state: noise on a page
 # Asserts about the runs that ship, which `quick` opens, and about the functions students write.
-OF_QUICK = re.compile(r"q\d+-\d+-(check|staff)")
+OF_QUICK = re.compile(r"q\d+-\d+-(check|staff|see)")
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, nbformat.ValidationError)
 
 
@@ -154,9 +154,9 @@ def prepared(nb, parameters, word):
 
 
 def is_of_quick(nb, cell):
-    """Whether the full profile passes this cell by: what full found is held by the bounds in
-    claims.toml. Checks of the first version (03 to 08) compute what their answers print, so they
-    run."""
+    """Whether the full profile passes this cell by: what full found is said and held by claims.toml,
+    and "What to see" tells of quick's pictures (a page folds it). Checks of the first version (05
+    to 08) compute what their answers print, so they run."""
     first_version = any("course_lib.course.first_results" in cell.source for cell in nb.cells)
     return bool(OF_QUICK.fullmatch(cell["id"])) and not first_version
 
