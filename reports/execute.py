@@ -154,9 +154,9 @@ def prepared(nb, parameters, word):
 
 
 def is_of_quick(nb, cell):
-    """Whether the full profile passes this cell by: what full found is said and held by claims.toml,
-    and "What to see" tells of quick's pictures (a page folds it). Checks of the first version (05
-    to 08) compute what their answers print, so they run."""
+    """Whether the full profile passes this cell by: claims.toml says and holds what full found, and
+    "What to see" tells of quick's pictures (a page folds it). Checks of the first version (05 to
+    08) compute what their answers print, so they run."""
     first_version = any("course_lib.course.first_results" in cell.source for cell in nb.cells)
     return bool(OF_QUICK.fullmatch(cell["id"])) and not first_version
 

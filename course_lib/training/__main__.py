@@ -43,6 +43,7 @@ def main(words=None):
         return stop(error, 1)
     except (OSError, ValueError) as error:
         return stop(error, 2)
+    distributed.leave()
     return 0
 
 

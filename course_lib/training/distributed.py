@@ -55,10 +55,11 @@ def join(alone=False):
         backend = "cpu:gloo,cuda:nccl"  # rank 0 can be waited for without a GPU's time limit
     store, rank, world = _rendezvous() if under_torchrun else (dist.HashStore(), 0, 1)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world)
-    atexit.register(_leave)  # else the threads of the group may abort a process that ended well
+    atexit.register(leave)  # else the threads of the group may abort a process that ended well
 
 
-def _leave():
+def leave():
+    """Give the place back; nothing where there is none."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
