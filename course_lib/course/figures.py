@@ -108,6 +108,7 @@ def bars(names, values, ylabel, title="", errors=None, line=None):
     if len(names) <= 12 and errors is None:
         label = lambda v: f"{v:.2f}" if abs(v) < 10 else f"{v:,.0f}"
         axis.bar_label(drawn, fmt=label, fontsize=8)
+        axis.margins(y=0.1)  # room for the highest one's
     if line:
         axis.axhline(line[0], color=COLOURS[1], linestyle="--", linewidth=1, label=line[1])
         axis.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)

@@ -176,7 +176,7 @@ if __name__ == "__main__":
     # A cache for each rank: what one writes no other can read, as on several hosts.
     os.environ["COURSE_CACHE"] = str(folder / f"cache-{os.environ['RANK']}")
     JOBS[sys.argv[1]](folder)
-    dist.destroy_process_group()
+    distributed.leave()
 
 
 # ---- the tests ----------------------------------------------------------------------------------
@@ -441,8 +441,7 @@ def test_a_likelihood_of_binary_pictures_is_measured_on_binary_ones(alone, monke
 def alone():
     """The command makes its process a rank of one; the tests after it are none."""
     yield
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    distributed.leave()
 
 
 def test_without_torchrun_the_command_trains_in_its_own_process(alone, capsys):
