@@ -168,6 +168,28 @@ def density_maps(panels, extent, xlabel, ylabel):
     return figure
 
 
+def fields(panels, extent, label, columns=4):
+    """A field over the plane with two clouds of points, a panel each: {title: (field, dark, light)}.
+
+    field: (rows, columns) in [0, 1] over extent = (left, right, bottom, top), first row at the
+    bottom, with `label`. dark, light: points (N, 2), drawn as black and as white dots.
+    """
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(2.2 * columns + 0.6, 2.35 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axis, (title, (field, dark, light)) in zip(axes.flat, panels.items(), strict=False):
+        how = dict(extent=extent, origin="lower", cmap="RdBu_r", vmin=0, vmax=1)
+        image = axis.imshow(field, **how)
+        axis.plot(*dark.T, ".", color="black", markersize=2)
+        axis.plot(*light.T, ".", color="white", markersize=2.5, markeredgewidth=0)
+        axis.set_title(title, fontsize=9)
+        axis.set(xlim=extent[:2], ylim=extent[2:])
+    figure.supxlabel("first number", fontsize=9)
+    figure.supylabel("second number", fontsize=9)
+    figure.colorbar(image, ax=axes, label=label)
+    return figure
+
+
 def _axes(width, height):
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
