@@ -169,7 +169,7 @@ def density_maps(panels, extent, xlabel, ylabel):
 
 
 def fields(panels, extent, label, columns=4):
-    """A field over the plane with two clouds of points, a panel each: {title: (field, dark, light)}.
+    """A field over the plane and two clouds of points: {title: (field, dark, light)}, a panel each.
 
     field: (rows, columns) in [0, 1] over extent = (left, right, bottom, top), first row at the
     bottom, with `label`. dark, light: points (N, 2), drawn as black and as white dots.

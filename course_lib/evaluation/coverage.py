@@ -58,6 +58,27 @@ def bins_hit(real, generated, n_bins=4):
     return len(filled & hit), len(filled)
 
 
+@torch.no_grad()
+def beside(judge, real, generated, columns):
+    """What stands beside a set of generated pictures, as a row of a table: image_quality.beside,
+    and in the features of a judge FID, recall and the bins of the attributes in `columns` that are
+    reached ("bins", of those that real pictures fill: "of").
+
+    real, generated: equally many pictures (N, C, H, W) in [0, 1].
+    """
+    features, opinions = (
+        [torch.cat([f(part) for part in x.split(250)]).cpu() for x in (real, generated)]
+        for f in (judge.features, judge)
+    )
+    hit, filled = bins_hit(*(table[:, columns].numpy() for table in opinions))
+    return image_quality.beside(real, generated) | {
+        "FID": image_quality.frechet(*features),
+        "recall": image_quality.precision_recall(*features)[1],
+        "bins": hit,
+        "of": filled,
+    }
+
+
 def _bins(table, edges):
     """The bins that hold a row of the table, as a set of tuples."""
     columns = [np.digitize(c, e) for c, e in zip(table.T, edges, strict=True)]
