@@ -169,19 +169,19 @@ def density_maps(panels, extent, xlabel, ylabel):
 
 
 def fields(panels, extent, label, columns=4):
-    """A field over the plane and two clouds of points: {title: (field, dark, light)}, a panel each.
+    """A field over the plane and two clouds of points: {title: (field, black, green)}, a panel each.
 
     field: (rows, columns) in [0, 1] over extent = (left, right, bottom, top), first row at the
-    bottom, with `label`. dark, light: points (N, 2), drawn as black and as white dots.
+    bottom, with `label`. black, green: points (N, 2), as dots of that colour.
     """
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(2.2 * columns + 0.6, 2.35 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axis, (title, (field, dark, light)) in zip(axes.flat, panels.items(), strict=False):
+    for axis, (title, (field, black, green)) in zip(axes.flat, panels.items(), strict=False):
         how = dict(extent=extent, origin="lower", cmap="RdBu_r", vmin=0, vmax=1)
         image = axis.imshow(field, **how)
-        axis.plot(*dark.T, ".", color="black", markersize=2)
-        axis.plot(*light.T, ".", color="white", markersize=2.5, markeredgewidth=0)
+        axis.plot(*black.T, ".", color="black", markersize=2)
+        axis.plot(*green.T, ".", color="#00c853", markersize=3, markeredgewidth=0)
         axis.set_title(title, fontsize=9)
         axis.set(xlim=extent[:2], ylim=extent[2:])
     figure.supxlabel("first number", fontsize=9)

@@ -8,6 +8,7 @@ same noise, so that the luck of a batch falls out.
 import copy
 
 import torch
+from torch.nn.utils import parametrizations
 
 from course_lib.data.batches import pixels
 from course_lib.evaluation import image_quality
@@ -93,6 +94,9 @@ def _margin(game, real, z):
 def _one_step(game, own, other, real, start):
     """What one step of a copied generator gains: on its own noise, on other noise, outside."""
     game = copy.deepcopy(game)
+    for part in game.discriminator.modules():
+        if isinstance(part, parametrizations._SpectralNorm):
+            part.eval()  # frozen: its estimate of the norm would move with every look
     with torch.no_grad():
         before = [float(_generator_loss(game, z)) for z in (own, other)]
     _generator_step(game, own)
@@ -103,9 +107,8 @@ def _one_step(game, own, other, real, start):
 
 @torch.no_grad()
 def _distance(game, z, real):
-    """The sliced distance of the pictures that the generator, in use, makes of these z."""
-    generated = game.generator.eval()(z, z[:, :0])
-    game.generator.train()
+    """The sliced distance of the pictures that the generator makes of these z."""
+    generated = game.generator(z, z[:, :0])  # by these pictures' own means, not by running ones
     return image_quality.sliced_distance(real, generated)["distance"]
 
 
