@@ -169,7 +169,7 @@ def density_maps(panels, extent, xlabel, ylabel):
 
 
 def fields(panels, extent, label, columns=4):
-    """A field over the plane and two clouds of points: {title: (field, black, green)}, a panel each.
+    """A field over the plane with two clouds of points: {title: (field, black, green)}.
 
     field: (rows, columns) in [0, 1] over extent = (left, right, bottom, top), first row at the
     bottom, with `label`. black, green: points (N, 2), as dots of that colour.

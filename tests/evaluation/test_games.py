@@ -106,4 +106,4 @@ def test_real_pictures_beside_themselves_reach_everything():
     assert row["recall"] == 1 and row["bins"] == row["of"] > 10
     assert row["FID"] == pytest.approx(0, abs=1e-3) and row["distance"] == 0
     one = coverage.beside(judge, real, real[:1].expand(200, -1, -1, -1), [0, 2])
-    assert one["recall"] == 0 and one["bins"] == 1 and one["FID"] > 0
+    assert one["recall"] <= 1 / 200 and one["bins"] == 1 and one["FID"] > 0
