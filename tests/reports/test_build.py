@@ -207,6 +207,15 @@ def test_full_profile_and_budget_reach_the_notebook(tmp_path):
     assert to_run(root, "full") == ["01_a"]
 
 
+@pytest.mark.parametrize(("user", "allowed"), [("0", True), ("1000", False)])
+def test_jupyterlab_starts_for_root_too(good, tmp_path, user, allowed):
+    fake = tmp_path / "id"
+    fake.write_text(f"#!/bin/sh\necho {user}\n")
+    fake.chmod(0o755)
+    recipe = make(good, "--dry-run", "lab", PATH=f"{tmp_path}:{os.environ['PATH']}").stdout
+    assert "jupyterlab --notebook-dir=notebooks" in recipe and ("--allow-root" in recipe) == allowed
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
