@@ -75,7 +75,7 @@ def test_index_shows_a_card_a_question_with_claim_beside_our_number(good):
         assert f'id="card-{number}"' in html
         assert f"#q{number}" in html
     assert html.count("<dd>MSE 0.0123</dd>") == html.count("<dd>0.0131</dd>") == 3
-    assert html.count(">beaten</span>") == 3
+    assert html.split('class="cards"', 1)[1].count(">beaten</span>") == 3
     assert "squared error per value, pixels in [0,1]" in html
     assert "failed" not in html.split("<main", 1)[1]
 
@@ -205,6 +205,15 @@ def test_full_profile_and_budget_reach_the_notebook(tmp_path):
     assert not (root / "reports" / "quick").exists()
     assert to_run(root, "full", "--budget", "0.05") == []
     assert to_run(root, "full") == ["01_a"]
+
+
+@pytest.mark.parametrize(("user", "allowed"), [("0", True), ("1000", False)])
+def test_jupyterlab_starts_for_root_too(good, tmp_path, user, allowed):
+    fake = tmp_path / "id"
+    fake.write_text(f"#!/bin/sh\necho {user}\n")
+    fake.chmod(0o755)
+    recipe = make(good, "--dry-run", "lab", PATH=f"{tmp_path}:{os.environ['PATH']}").stdout
+    assert "jupyterlab --notebook-dir=notebooks" in recipe and ("--allow-root" in recipe) == allowed
 
 
 @pytest.mark.parametrize(
