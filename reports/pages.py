@@ -27,8 +27,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_NOTE = (
     '<p class="widget-note">Explorer: open the notebook (<code>make lab</code>) to move the '
-    "controls. The figure shows its starting point.</p>"
+    "controls.{start}</p>"
 )
+START = " The figure shows its starting point."
 SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
 # make address has not been given one yet: the link would lead nowhere.
 NO_COLAB = re.compile(r"\[Open in Colab\]\(\S*/OWNER/NAME/\S*\)")
@@ -132,7 +133,8 @@ def drop_unshowable(nb):
                     html = nbformat.from_dict({"text/html": data["text/html"]})
                     shown.append(nbformat.v4.new_output("display_data", html))
                 if not noted and not is_progress(data[WIDGET].get("model_id"), state):
-                    html = nbformat.from_dict({"text/html": WIDGET_NOTE})
+                    note = WIDGET_NOTE.format(start=START if "text/html" in data else "")
+                    html = nbformat.from_dict({"text/html": note})
                     shown.append(nbformat.v4.new_output("display_data", html))
                     noted = True
             elif "application/javascript" not in data:

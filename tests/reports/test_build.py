@@ -91,6 +91,7 @@ def test_page_has_anchors_formulas_figures_by_file_and_no_blank_widget(good):
     assert 'alt="A field of colour (60, 90, 160)"' in image
     assert "data:image" not in html
     assert html.count('class="widget-note"') == 1  # the explorer's, none for the progress bar
+    assert "starting point" not in html  # there is no picture beside it
     assert "jupyter-widgets" not in html and "<script" not in html
     assert 'href="01_a.html"' in html and 'href="index.html"' in html
 
