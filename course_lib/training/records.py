@@ -57,13 +57,13 @@ def read(paths):
 
 
 def _read(record_path, weights_path):
-    found = read_record(record_path)
-    if found is None:
+    record = read_record(record_path)
+    if record is None:
         return None
     try:
-        if file_digest(weights_path) != found["weights_sha256"]:
+        if file_digest(weights_path) != record["weights_sha256"]:
             raise Damaged(f"{weights_path.name} does not match the digest in {record_path.name}")
-        return found, read_tree(weights_path)
+        return record, read_tree(weights_path)
     except FileNotFoundError:
         raise Damaged(f"{weights_path.name} is missing") from None
 
@@ -73,12 +73,12 @@ def read_record(path):
     if not path.is_file():
         return None
     try:
-        found = read_json(path)
+        record = read_json(path)
     except Unreadable as error:
         raise Damaged(str(error)) from None
-    if lacking := _lacking(found):
+    if lacking := _lacking(record):
         raise Damaged(f"{path.name} is no record of a run: it lacks {lacking}")
-    return found
+    return record
 
 
 def _lacking(record):
