@@ -180,7 +180,7 @@ def fields(panels, extent, label, columns=4):
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axis, (title, (field, black, green)) in zip(axes.flat, panels.items(), strict=False):
         how = dict(extent=extent, origin="lower", cmap="RdBu_r", vmin=0, vmax=1)
-        image = axis.imshow(field, **how)
+        image = axis.imshow(np.asarray(field), **how)
         axis.plot(*black.T, ".", color="black", markersize=2)
         axis.plot(*green.T, ".", color="#00c853", markersize=3, markeredgewidth=0)
         axis.set_title(title, fontsize=9)

@@ -48,10 +48,8 @@ def outcome_or_train(
             if record := _opened(path, behaviour):
                 return Outcome(record["numbers"], record["about"])
     run = runs.train_or_load(recipe, tensors, settings, epochs, title=title, retrain=retrain)
-    numbers = {
-        name: float(value)
-        for name, value in measure(run.step if whole else run.model, *held).items()
-    }
+    found = measure(run.step if whole else run.model, *held)
+    numbers = {name: float(value) for name, value in found.items()}
     cost = {name: run.about[name] for name in ("seconds", "device", "steps", "torch")}
     record = behaviour.mark() | {"about": about | cost, "numbers": numbers}
     write_json(cached(about), record)

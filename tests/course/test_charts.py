@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from course_lib.course import charts, figures
@@ -83,3 +84,15 @@ def test_functions_are_lines_through_what_was_given():
     lines = figure.axes[0].get_lines()
     assert [line.get_label() for line in lines] == ["f", "g"]
     assert list(lines[0].get_ydata()) == [1.0, 3.0, 2.0]
+
+
+def test_a_field_lies_upright_under_its_points():
+    field = torch.zeros(4, 4)
+    field[0, 3] = 1.0  # the lowest row, at the right
+    black, green = torch.tensor([[2.5, -2.5]]), torch.zeros(5, 2)
+    figure = charts.fields({"one": (field, black, green)}, (-3, 3, -3, 3), "D")
+    axis = drawn(figure)
+    (image,) = axis.images
+    assert image.get_extent() == [-3, 3, -3, 3] and image.origin == "lower"
+    assert [len(line.get_xdata()) for line in axis.lines] == [1, 5]
+    assert axis.get_title() == "one" and figure.axes[-1].get_ylabel() == "D"
