@@ -1,5 +1,6 @@
 """Statistical pictures by seaborn: tables -> a closed matplotlib Figure."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
