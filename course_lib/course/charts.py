@@ -91,6 +91,30 @@ def strip_panels(table, x, columns, xlabel):
     return figure
 
 
+def dumbbells(table, name, columns, xlabel):
+    """A line for each value of column `name`, in its order, with a mark for the mean of each of
+    {column: label}, and a small dot for every row (a seed, say). The ends of the line are the
+    outermost marks."""
+    means = table.groupby(name, sort=False)[list(columns)].mean()
+    figure, axis = _axes(5.6, 1.0 + 0.27 * len(means))
+    places = dict(zip(means.index, range(len(means)), strict=True))
+    axis.hlines(
+        range(len(means)), means.min(axis=1), means.max(axis=1), color="#b8b8b8", linewidth=2
+    )
+    for (column, label), colour, mark in zip(columns.items(), COLOURS, "osDv", strict=False):
+        axis.plot(
+            table[column], table[name].map(places), ".", color=colour, alpha=0.5, markersize=4
+        )
+        axis.plot(means[column], range(len(means)), mark, color=colour, markersize=7, label=label)
+    axis.set_yticks(range(len(means)), means.index, fontsize=8)
+    axis.invert_yaxis()
+    axis.grid(alpha=0.25)
+    axis.legend(
+        fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(columns), frameon=False
+    )
+    return _labelled(figure, axis, xlabel, "")
+
+
 def functions(x, curves, xlabel, ylabel):
     """Functions of one variable: {name: heights at x}, each a line over a light area."""
     figure, axis = _axes(5.2, 3.0)

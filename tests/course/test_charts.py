@@ -83,3 +83,14 @@ def test_functions_are_lines_through_what_was_given():
     lines = figure.axes[0].get_lines()
     assert [line.get_label() for line in lines] == ["f", "g"]
     assert list(lines[0].get_ydata()) == [1.0, 3.0, 2.0]
+
+
+def test_dumbbells_reach_from_the_least_mark_to_the_largest_and_show_every_row():
+    rows = pd.DataFrame({"label": ["a", "b"] * 2, "alone": [0.2, 0.4, 0.4, 0.4], "real": 0.9})
+    axis = drawn(charts.dumbbells(rows, "label", {"alone": "alone", "real": "two real"}, "share"))
+    lines = [tuple(map(tuple, part)) for part in axis.collections[0].get_segments()]
+    assert np.allclose(lines, [[(0.3, 0), (0.9, 0)], [(0.4, 1), (0.9, 1)]])
+    marks = {line.get_label(): line.get_xdata().tolist() for line in axis.lines}
+    assert np.allclose(marks["alone"], [0.3, 0.4]) and np.allclose(marks["two real"], 0.9)
+    assert sum(len(line.get_xdata()) for line in axis.lines if line.get_marker() == ".") == 8
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
