@@ -91,6 +91,31 @@ def strip_panels(table, x, columns, xlabel):
     return figure
 
 
+def seed_lines(table, x, y, hue, panel, xlabel, ylabel):
+    """Column y against x, a panel for each value of `panel`: a line for each of hue, the mean over
+    its rows (seeds, say), in a band from the least to the largest."""
+    names, hues = (list(dict.fromkeys(table[column])) for column in (panel, hue))
+    figure = Figure(figsize=(4.0 * len(names), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        sns.lineplot(
+            table[table[panel] == name],
+            x=x,
+            y=y,
+            hue=hue,
+            hue_order=hues,
+            palette=COLOURS[: len(hues)],
+            errorbar=("pi", 100),
+            legend=axis is axes[0],
+            ax=axis,
+        )
+        axis.set_title(name, fontsize=10)
+        axis.grid(alpha=0.25)
+        _labelled(figure, axis, xlabel, ylabel)
+    axes[0].legend(fontsize=8, title="")
+    return figure
+
+
 def dumbbells(table, name, columns, xlabel):
     """A line for each value of column `name`, in its order, with a mark for the mean of each of
     {column: label}, and a small dot for every row (a seed, say). The ends of the line are the

@@ -94,3 +94,14 @@ def test_dumbbells_reach_from_the_least_mark_to_the_largest_and_show_every_row()
     assert np.allclose(marks["alone"], [0.3, 0.4]) and np.allclose(marks["two real"], 0.9)
     assert sum(len(line.get_xdata()) for line in axis.lines if line.get_marker() == ".") == 8
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
+
+
+def test_lines_of_seeds_are_means_in_a_band_of_all_rows():
+    rows = [(v, s, who, at, at + s) for v in "ab" for s in (0, 1) for who in "xy" for at in (1, 2)]
+    rows = pd.DataFrame(rows, columns=["version", "seed", "who", "step", "share"])
+    figure = charts.seed_lines(rows, "step", "share", "who", "version", "step", "share")
+    drawn(figure)
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b"]
+    assert figure.axes[1].lines[0].get_ydata().tolist() == [1.5, 2.5]
+    low, high = figure.axes[1].collections[0].get_datalim(figure.axes[1].transData).intervaly
+    assert (low, high) == (1, 3)
