@@ -93,6 +93,55 @@ def strip_panels(table, x, columns, xlabel):
     return figure
 
 
+def seed_lines(table, x, y, hue, panel, xlabel, ylabel):
+    """Column y against x, a panel for each value of `panel`: a line for each of hue, the mean over
+    its rows (seeds, say), in a band from the least to the largest."""
+    names, hues = (list(dict.fromkeys(table[column])) for column in (panel, hue))
+    figure = Figure(figsize=(4.0 * len(names), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        sns.lineplot(
+            table[table[panel] == name],
+            x=x,
+            y=y,
+            hue=hue,
+            hue_order=hues,
+            palette=COLOURS[: len(hues)],
+            errorbar=("pi", 100),
+            legend=axis is axes[0],
+            ax=axis,
+        )
+        axis.set_title(name, fontsize=10)
+        axis.grid(alpha=0.25)
+        _labelled(figure, axis, xlabel, ylabel)
+    axes[0].legend(fontsize=8, title="")
+    return figure
+
+
+def dumbbells(table, name, columns, xlabel):
+    """A line for each value of column `name`, in its order, with a mark for the mean of each of
+    {column: label}, and a small dot for every row (a seed, say). The ends of the line are the
+    outermost marks."""
+    means = table.groupby(name, sort=False)[list(columns)].mean()
+    figure, axis = _axes(5.6, 1.0 + 0.27 * len(means))
+    places = dict(zip(means.index, range(len(means)), strict=True))
+    axis.hlines(
+        range(len(means)), means.min(axis=1), means.max(axis=1), color="#b8b8b8", linewidth=2
+    )
+    for (column, label), colour, mark in zip(columns.items(), COLOURS, "osDv", strict=False):
+        axis.plot(
+            table[column], table[name].map(places), ".", color=colour, alpha=0.5, markersize=4
+        )
+        axis.plot(means[column], range(len(means)), mark, color=colour, markersize=7, label=label)
+    axis.set_yticks(range(len(means)), means.index, fontsize=8)
+    axis.invert_yaxis()
+    axis.grid(alpha=0.25)
+    axis.legend(
+        fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(columns), frameon=False
+    )
+    return _labelled(figure, axis, xlabel, "")
+
+
 def functions(x, curves, xlabel, ylabel):
     """Functions of one variable: {name: heights at x}, each a line over a light area."""
     figure, axis = _axes(5.2, 3.0)
