@@ -37,7 +37,8 @@ def ship(name, words, half=False, average=False, limit=LIMIT):
     about = named(name)
     kept = records.read(records.cached(about))
     if kept is None:
-        there = ", ".join(sorted(p.name for p in (cache_root() / "runs").glob("*"))) or "none"
+        alike = (cache_root() / "runs").glob(name.rsplit("-", 1)[0] + "-*")
+        there = ", ".join(sorted(p.name for p in alike)) or "none of this recipe"
         raise ValueError(f"the cache holds no finished run {name}; it has {there}")
     record, states = kept
     if sets.digest(*(inputs.tensor(word) for word in words)) != record["about"]["data_sha256"]:
