@@ -20,6 +20,8 @@ from course_lib.data.batches import Batches
 from course_lib.models import gan
 from course_lib.training import adversarial
 
+CLEAR = 0.3  # weight of a code for real pictures, where the code has a reader of its own
+
 
 def read(output, c):
     """Cross-entropy of the code c (B, K) one-hot as the discriminator reads it, nats."""
@@ -31,10 +33,20 @@ def bound(cross_entropy, n_codes):
     return math.log(n_codes) - cross_entropy
 
 
-def discriminator_loss(real, fake, c, weight=1.0):
-    """gan.hinge, and reading the code off generated pictures."""
+def discriminator_loss(real, fake, c, weight=1.0, on_real=0.0):
+    """gan.hinge, and reading the code off generated pictures. on_real: weight of `clear`, with
+    which real pictures, too, are to have a code."""
     terms, extra = gan.hinge(real, fake, c), weight * read(fake, c)
-    return terms | {"loss": terms["loss"] + extra, "read code": extra}
+    loss = terms["loss"] + extra - on_real * clear(real) if on_real else terms["loss"] + extra
+    return terms | {"loss": loss, "read code": extra}
+
+
+def clear(output):
+    """What the reader's own answers tell of real pictures, nats: high where each picture gets one
+    code surely and all codes occur equally often (Krause and others 2010)."""
+    p = output.c_logits.softmax(1)
+    entropy = lambda p: -(p * p.clamp(min=1e-9).log()).sum(-1)
+    return entropy(p.mean(0)) - entropy(p).mean()
 
 
 def generator_loss(fake, c, weight=1.0):
@@ -137,7 +149,8 @@ def recipe(
 ):
     """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's vector, 0 for
     one-hot; unit_length, fixed: as in Embedded. disguise: the discriminator sees all pictures
-    strongly warped, not just shifted; own_reader: only the reader of the code does."""
+    strongly warped, not just shifted; own_reader: only the reader of the code does, and real
+    pictures are to have a code as well."""
     sizes = dict(width=width, side=x.shape[2], channels=x.shape[1])
     how = dict(unit_length=unit_length, fixed=fixed)
     one_hot = partial(gan.Generator, z_dim, n_codes)
@@ -147,7 +160,7 @@ def recipe(
     batches = Batches(x, size=batch, seed=seed)
     step = adversarial.AdversarialStep(
         *nets,
-        partial(discriminator_loss, weight=weight),
+        partial(discriminator_loss, weight=weight, on_real=CLEAR if own_reader else 0.0),
         partial(generator_loss, weight=weight),
         *adversarial.two_rates(*nets, lr_g, lr_d),
         batches,

@@ -83,3 +83,12 @@ def test_functions_are_lines_through_what_was_given():
     lines = figure.axes[0].get_lines()
     assert [line.get_label() for line in lines] == ["f", "g"]
     assert list(lines[0].get_ydata()) == [1.0, 3.0, 2.0]
+
+
+def test_a_clustered_map_puts_like_columns_side_by_side():
+    one, other = [1.0, -1.0, 0.5], [-1.0, 1.0, 0.0]
+    table = pd.DataFrame({"a": one, "b": other, "c": one, "d": other}, index=["x", "y", "z"])
+    axis = drawn(charts.clustered(table.rename_axis(columns="code"), "shift"))
+    names = [t.get_text() for t in axis.get_xticklabels()]
+    assert {*names[:2]} in ({"a", "c"}, {"b", "d"}) and len(axis.get_yticklabels()) == 3
+    assert axis.get_xlabel() == "code" and axis.collections[0].get_array().shape == (3, 4)
