@@ -38,11 +38,12 @@ def scores(model, real, n_codes=7, n=2800, seed=0):
         pictures, codes = generated(model, n_codes, n)
         fresh = generated(model, n_codes, n)
         of_noise = infogan.noise_share(model, n_codes, 200)
+        pairs = {
+            name: ((change(pictures), codes), (change(fresh[0]), fresh[1]))
+            for name, change in CHANGES.items()
+        }
     diversity = coverage.diversity(fresh[0]) / coverage.diversity(real)
-    bounds = {
-        name: fresh_bound((change(pictures), codes), (change(fresh[0]), fresh[1]), seed=seed)
-        for name, change in CHANGES.items()
-    }
+    bounds = {name: fresh_bound(*pair, seed=seed) for name, pair in pairs.items()}
     return {"noise_share": of_noise, "diversity": diversity} | bounds
 
 
