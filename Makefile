@@ -69,7 +69,7 @@ reports/%.ipynb: reports/%.inputs
 train: profile := quick
 train: $(READY) ## train a notebook's runs anew, from nothing: make train ONLY=03 (profile=full for the other)
 	@test -n "$(ONLY)" || { echo "make train: say which notebook, as in make train ONLY=03" >&2; exit 2; }
-	@for one in $(ONLY); do $(PY) reports/train.py $$one --profile $(profile) --budget $(BUDGET) || exit; done
+	@for one in $(ONLY); do $(PY) reports/train.py $$one --profile $(profile) --budget "$(BUDGET)" || exit; done
 
 restamp: $(READY) ## after code was moved or renamed: shipped runs that behave alike are brought up to date
 	$(PY) -m course_lib.training.shipping restamp
@@ -96,7 +96,7 @@ address: $(READY) ## the course's public address, from pyproject.toml, into the 
 	$(PY) reports/address.py
 
 lab: $(READY) ## open JupyterLab on the notebooks
-	$(PY) -m jupyterlab --notebook-dir=notebooks
+	$(PY) -m jupyterlab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 board: $(READY) ## TensorBoard on the curves that the notebooks wrote
 	$(PY) -m tensorboard.main --logdir "$$($(PY) -c 'from course_lib.paths import cache_root; print(cache_root())')/tensorboard"

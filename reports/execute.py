@@ -15,8 +15,8 @@ import tempfile
 import nbformat
 import papermill as pm
 from jupyter_client.kernelspec import KernelSpecManager
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from progress import Client
 from store import ANSI, last_line
 
 END_ID = "end-of-notebook"
@@ -100,16 +100,18 @@ def environment(root, work):
     }
 
 
-def execute(nb, root, work, parameters, watch, timeout=None):
+def execute(nb, root, work, parameters, watch, tell, timeout=None):
     """Run `nb` beside the course's notebooks, keep what it makes under work/results, and return it.
 
-    What was reached lies in work/notebook.ipynb, cleaned, also when the run failed. Raises
-    NotebookError naming the failing cell.
+    watch(cell id) is called before each cell, tell(line) with each line that one prints. What was
+    reached lies in work/notebook.ipynb, cleaned, also when the run failed. Raises NotebookError
+    naming the failing cell.
     """
     word = secrets.token_hex(16)
     nb, at, broken = prepared(nb, parameters, word), "(none)", None
-    client = NotebookClient(
+    client = Client(
         nb,
+        tell,
         timeout=timeout,
         coalesce_streams=True,
         record_timing=False,

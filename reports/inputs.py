@@ -40,17 +40,22 @@ def main(argv=None, root=ROOT):
     except (UsageError, Unreadable, OSError) as error:
         print(f"{args.profile} report: {error}", file=sys.stderr)
         return 2
+    if unchanged := [name[:2] for name in chosen if is_current(out / "notebooks" / name)]:
+        again = "AGAIN=1 runs it" if len(unchanged) == 1 else "AGAIN=1 runs them"
+        print(f"{', '.join(unchanged)}: unchanged, not run again ({again})", file=sys.stderr)
     print(*(f"reports/{args.profile}/notebooks/{name}.ipynb" for name in chosen))
     return 0
 
 
 class Parser(argparse.ArgumentParser):
+    """Says a mistake on the command line in one line, without the usage."""
+
     def error(self, message):
-        self.exit(2, f"report: {message}\n")
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def parser():
-    made = Parser()
+    made = Parser(prog="report")
     made.add_argument("profile", choices=("quick", "full"))
     made.add_argument("--budget", default=1.0, type=budget, help="share of the epochs, 0 to 1")
     made.add_argument("--only", nargs="*", default=[], metavar="NN", help="e.g. 02, or 02_vae")
@@ -92,6 +97,12 @@ def write(path, parameters, files, again):
         same = False
     if again or not same:
         write_json(path, value)
+
+
+def is_current(path):
+    """Whether make will find that NN.ipynb is not older than NN.inputs; `path` is without both."""
+    executed, inputs = path.with_suffix(".ipynb"), path.with_suffix(".inputs")
+    return executed.exists() and executed.stat().st_mtime_ns >= inputs.stat().st_mtime_ns
 
 
 def digests(root):

@@ -4,6 +4,24 @@ import store
 from markup import check_page
 from pages import render
 
+from course_lib.training.devices import in_words
+
+SOURCES = {
+    "S0": "a poster on a lightweight hierarchical VAE (NVAE)",
+    "S1": "homework 4 of a vision course: VAE, GAN, ACGAN, InfoGAN",
+    "S2": "homework 8 of a machine-learning course: autoencoder",
+    "S3": "the multi-level-vae repository",
+    "S4": "slides on a conditional VAE for MNIST",
+}
+VERDICTS = {
+    "reproduced": "we measured what the source claims",
+    "beaten": "measured in the same way, ours is better",
+    "refuted": "what we measured contradicts the claim",
+    "not comparable": "the source measured something else, or on other data",
+    "open": "our runs do not decide it",
+    "no claim": "the source says nothing that could be measured",
+}
+
 
 def index(report, links, figure_sizes):
     """index.html of a merged report (the content of results.json)."""
@@ -16,7 +34,10 @@ def index(report, links, figure_sizes):
         failed=[s for s in sections if s["error"]],
         links=links,
         used=used(report["results"]),
+        sources=SOURCES,
+        verdicts=VERDICTS,
     )
+    html = in_words(html)
     check_page(html, "index", {f"figures/{file}" for file in figure_sizes})
     return html
 
@@ -56,4 +77,6 @@ def used(results):
     for key in ("data", "device"):
         values = {str(r["protocol"][key]) for r in results if r["protocol"].get(key)}
         kept[key] = sorted(values)
+    # Runs of several devices stand in one result, which names them all.
+    kept["device"] = sorted({one for names in kept["device"] for one in names.split(", ")})
     return kept

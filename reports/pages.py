@@ -8,30 +8,31 @@ import base64
 import functools
 import re
 import struct
-import textwrap
 from pathlib import Path
 
 import jinja2
 import nbformat
 import pictures
 import store
+import wording
 from markup import PageError, check_page, inline_markdown, markdown, to_html
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from course_lib.course import claims
-from course_lib.course.protocol import PROTOCOL
+from course_lib.training.devices import in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_NOTE = (
     '<p class="widget-note">Explorer: open the notebook (<code>make lab</code>) to move the '
-    "controls. The figure shows its starting point.</p>"
+    "controls.{start}</p>"
 )
+START = " The figure shows its starting point."
 SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
-PARAMETERS = {"injected-parameters": "Parameters of this run", "parameters": "Parameters"}
-
+# make address has not been given one yet: the link would lead nowhere.
+NO_COLAB = re.compile(r"\[Open in Colab\]\(\S*/OWNER/NAME/\S*\)")
 ANSWER = re.compile(r'<div class="answer" data-question="([\d.]+)">.*?</div>', re.DOTALL)
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
 
@@ -53,8 +54,8 @@ def page(nb, name, links):
     figures = take_figures(nb, name)
     drop_unshowable(nb)
     for cell in nb.cells:
-        cell.source = SOLUTION.sub("", cell.source)
-    body, _ = exporter().from_notebook_node(nb)
+        cell.source = NO_COLAB.sub("", SOLUTION.sub("", cell.source))
+    body = in_words(exporter().from_notebook_node(nb)[0])
     title, questions = outline(nb, name)
     html = render("page", title=title, body=body, questions=questions, **around(name, links))
     check_page(html, name, {f"figures/{file}" for file in figures})
@@ -109,7 +110,8 @@ def picture(file, content, about):
     size = png_size(content)
     box = f' width="{size[0]}" height="{size[1]}"' if size else ""
     alt = jinja2.filters.escape(about["alt"].strip())
-    return f'<img class="figure" src="figures/{file}" alt="{alt}"{box}>'
+    image = f'<img class="figure" src="figures/{file}" alt="{alt}"{box}>'
+    return f'<a class="whole" href="figures/{file}" title="In full size">{image}</a>'
 
 
 def png_size(content):
@@ -131,7 +133,8 @@ def drop_unshowable(nb):
                     html = nbformat.from_dict({"text/html": data["text/html"]})
                     shown.append(nbformat.v4.new_output("display_data", html))
                 if not noted and not is_progress(data[WIDGET].get("model_id"), state):
-                    html = nbformat.from_dict({"text/html": WIDGET_NOTE})
+                    note = WIDGET_NOTE.format(start=START if "text/html" in data else "")
+                    html = nbformat.from_dict({"text/html": note})
                     shown.append(nbformat.v4.new_output("display_data", html))
                     noted = True
             elif "application/javascript" not in data:
@@ -148,18 +151,6 @@ def is_progress(model_id, state):
     return any(is_progress(child.removeprefix("IPY_MODEL_"), state) for child in children)
 
 
-def summary(cell):
-    """What stands in place of a code cell that is folded: its first comment, else its length."""
-    tags, lines = cell.metadata.get("tags", []), cell.source.strip().splitlines()
-    for tag, text in PARAMETERS.items():
-        if tag in tags:
-            return text
-    length = f"{len(lines)} line{'s' if len(lines) > 1 else ''}"
-    comment = lines[0].lstrip("# ").rstrip(".:") if lines[0].startswith("# ") else ""
-    text = f"Code: {textwrap.shorten(comment, 70, placeholder=' ...')}" if comment else "Code"
-    return f"{text}, {length}" + " (not run in this profile)" * ("skip-execution" in tags)
-
-
 def last_change():
     """When the templates or this code last changed, as the date of a file."""
     sources = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.iterdir()]
@@ -170,7 +161,8 @@ def last_change():
 def exporter():
     made = HTMLExporter(template_file=str(TEMPLATES / "cells.html.j2"))
     made.register_filter("markdown2html", markdown)
-    made.register_filter("summary", summary)
+    made.register_filter("summary", wording.summary)
+    made.register_filter("printed", wording.printed)
     return made
 
 
@@ -184,23 +176,10 @@ def environment():
         undefined=jinja2.StrictUndefined,
     )
     made.filters["inline"] = inline_markdown
-    made.filters["number"] = number
-    made.filters["ordered"] = ordered
+    for made_by in (wording.number, wording.ordered, wording.day, wording.duration):
+        made.filters[made_by.__name__] = made_by
     made.globals["code_css"] = code_css()
     return made
-
-
-def number(value):
-    """A measured number as people read it; the full one is in results.json."""
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def ordered(protocol):
-    """A protocol's (key, value) pairs, the agreed keys first."""
-    keys = [key for key in PROTOCOL if key in protocol]
-    return [(key, protocol[key]) for key in [*keys, *sorted(set(protocol) - set(keys))]]
 
 
 def code_css():

@@ -18,11 +18,11 @@ import index
 import nbformat
 import pages
 import pictures
+import progress
 import store
 from execute import NotebookError
 from markup import PageError
 from store import ResultError
-from tqdm import tqdm
 
 from course_lib import atomic, paths
 from course_lib.course import claims
@@ -123,19 +123,14 @@ def write_together(contents):
 
 
 def execute_watched(root, name, work, parameters):
-    """(the executed notebook, the seconds that it took), with a bar that names each cell."""
+    """(the executed notebook, the seconds that it took), with a bar that names each cell and a line
+    for each net that is trained."""
     nb = execute.read(root / "notebooks" / f"{name}.ipynb")
     execute.check_runnable(nb, parameters)
     limit = CELL_SECONDS[parameters["profile"]]
     start = time.perf_counter()
-    # papermill adds one cell, execute.py another
-    with tqdm(total=len(nb.cells) + 2, desc=name, unit="cell", dynamic_ncols=True) as bar:
-
-        def watch(cell_id):
-            bar.set_description_str(f"{name} · {cell_id}")
-            bar.update()
-
-        nb = execute.execute(nb, root, work, parameters, watch, limit)
+    with progress.bar(nb, name) as (watch, tell):
+        nb = execute.execute(nb, root, work, parameters, watch, tell, limit)
     return nb, round(time.perf_counter() - start, 1)
 
 

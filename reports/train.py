@@ -5,12 +5,12 @@ run is kept in the cache when it ends. Killed and started again, it goes on wher
 was trained since the first start is opened, the run under way continues from its checkpoint.
 """
 
-import argparse
 import os
 import sys
 import time
 
 import execute
+import inputs
 import nbformat
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -21,19 +21,16 @@ from course_lib.paths import REPOSITORY, cache_root
 
 def main(words=None):
     """The exit status: 0, 1 where a cell failed, 2 for a mistake on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = inputs.Parser(prog="train", description=__doc__.splitlines()[0])
     parser.add_argument("notebook", help="its number or name, 03 or 03_cvae")
     parser.add_argument("--profile", default="quick", choices=("quick", "full"))
-    parser.add_argument("--budget", type=float, default=1.0, help="share of the epochs, up to 1")
+    parser.add_argument("--budget", default=1.0, type=inputs.budget, help="share of the epochs")
     options = parser.parse_args(words)
     paths = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     chosen = [p for p in paths if options.notebook in (p.stem, p.stem[:2])]
     if len(chosen) != 1:
         known = ", ".join(p.stem for p in paths)
         print(f"train.py: no notebook '{options.notebook}'; there are {known}", file=sys.stderr)
-        return 2
-    if not 0 < options.budget <= 1:
-        print("train.py: --budget is a share of the epochs, above 0, at most 1", file=sys.stderr)
         return 2
     try:
         return train(chosen[0], options.profile, options.budget)

@@ -61,13 +61,14 @@ def strips(table, x, y, hue, xlabel, ylabel):
     each group's mean as a bar."""
     figure, axis = _axes(5.2, 3.2)
     colours = COLOURS[: table[hue].nunique()]
-    how = dict(data=table, x=x, y=y, hue=hue, palette=colours, dodge=True, ax=axis)
+    apart = hue != x and table[hue].nunique() > 1
+    how = dict(data=table, x=x, y=y, hue=hue, palette=colours, dodge=apart, ax=axis)
     sns.stripplot(**how, size=6, alpha=0.7, jitter=0.08)
     means = dict(
         estimator="mean", errorbar=None, marker="_", markersize=22, linestyle="none", legend=False
     )
-    sns.pointplot(**(how | {"dodge": 0.4 if table[hue].nunique() > 1 else False}), **means)
-    if table[hue].nunique() > 1 and hue != x:
+    sns.pointplot(**(how | {"dodge": 0.4 if apart else False}), **means)
+    if apart:
         axis.legend(title="", fontsize=8)
     return _labelled(figure, axis, xlabel, ylabel)
 

@@ -15,14 +15,15 @@ import re
 import shutil
 from numbers import Real
 
-import pandas
 from IPython.display import HTML, Markdown, display
 
 from course_lib.atomic import write_bytes, write_json
 from course_lib.course import claims, figures
 from course_lib.course.compact import compact
 from course_lib.course.inspection import DEVICE
+from course_lib.course.numerals import in_column, in_short
 from course_lib.paths import cache_root, results_folder
+from course_lib.training.devices import in_words
 from course_lib.training.distributed import device_name
 
 QUESTION = re.compile(r"q(\d+)-(\d+)(-[a-z0-9-]+)?")
@@ -55,11 +56,13 @@ class Record:
         self._keep(name, caption, unit, figure=f"figures/{name}.png", alt=alt)
 
     def table(self, name, table, caption, unit=None):
-        """Show a DataFrame and keep it. A missing value is a dash; an infinite one is refused."""
+        """Show a DataFrame, the decimals of a column alike, and keep it as it is. A missing value
+        is a dash; an infinite one is refused."""
         question_of(name)
         for column in table.select_dtypes("number"):
             plain(table[column].dropna())
-        display(table.style.format(in_short).hide(axis="index"))
+        formats = {name: in_column(table[name]) for name in table.columns}
+        display(table.style.format(formats).hide(axis="index"))
         self._keep(name, caption, unit, table=json.loads(table.to_json(orient="records")))
 
     def numbers(self, name, caption, unit=None, **numbers):
@@ -141,7 +144,7 @@ def tensorboard(runs):
             for row in run.history.to_dict("records"):
                 for term in set(row) - {"epoch", "seconds"}:
                     writer.add_scalar(term, row[term], int(row["epoch"]))
-    print(f"{len(runs)} runs written for TensorBoard: `make board` shows their curves")
+    print(f"{len(runs)} runs written for TensorBoard; make board shows their curves")
 
 
 # ---- the protocol -------------------------------------------------------------------------------
@@ -187,7 +190,7 @@ def folded(protocol):
     """A protocol as HTML that opens when it is asked for."""
     shown = {k: str(v)[:12] if "sha256" in k else v for k, v in protocol.items() if v != ""}
     rows = "".join(
-        f"<tr><th>{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>"
+        f"<tr><th>{html.escape(str(k))}</th><td>{html.escape(in_words(str(v)))}</td></tr>"
         for k, v in shown.items()
     )
     head = "<summary>How this was measured</summary>"
@@ -226,13 +229,3 @@ def plain(value):
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a kept number is {value}")
     return value
-
-
-def in_short(value):
-    """A value as people read it: 763,232 and 0.04213, a dash for none; text as it is."""
-    if value is None or value is pandas.NA or value != value:  # NaN alone differs from itself
-        return "–"
-    if not isinstance(value, Real) or isinstance(value, bool):
-        return str(value)
-    whole = float(value).is_integer()
-    return f"{value:,.0f}" if whole else f"{value:.4g}"

@@ -19,7 +19,7 @@ from course_lib.atomic import read_json
 from course_lib.data import embedded
 from course_lib.data.faces.factors import CLOSE_UP_FACTORS
 from course_lib.data.missing import DataMissing, how_to_prepare
-from course_lib.data.mnist import mnist
+from course_lib.data.mnist import larochelle, mnist
 from course_lib.paths import PREPARED_VERSION, cache_root
 
 SPLITS = ("train", "val", "test")
@@ -91,6 +91,7 @@ def digest(*tensors):
 
 EMBEDDED = {
     "mnist": mnist,
+    "larochelle": larochelle,
     "photos": embedded.photos,
     "faces": embedded.faces,
     "closeups": embedded.closeups,

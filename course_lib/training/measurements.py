@@ -23,6 +23,7 @@ from course_lib.data import sets
 from course_lib.data.batches import pixels
 from course_lib.training import keys, opening, records
 from course_lib.training.checkpoint import Damaged, read_tree, write_tree
+from course_lib.training.devices import in_words
 from course_lib.training.distributed import device_name
 from course_lib.training.source_digest import source_digest
 
@@ -87,9 +88,12 @@ def cached_values(folder, about):
 
 
 def _opened(what, values, about, note=""):
-    how = f"{len(values)} pictures, measured in {about['seconds']:.0f} s on {about['device']}"
-    print(f"{what}: opened ({how}{note})")
+    print(f"{what}: opened ({len(values)} pictures, measured in {_cost(about)}{note})")
     return Measurement(values, about["seconds"])
+
+
+def _cost(about):
+    return f"{about['seconds']:.0f} s on {in_words(about['device'])}"
 
 
 def _measured(model, function, tensors, about, folder, title):
@@ -137,9 +141,10 @@ def shipped(about):
 def read(path, entry):
     """The values of a shipped measurement. Damaged where the file is not what was written."""
     if not path.is_file():
-        raise Damaged(f"{path.name} is missing")
+        raise Damaged(f"{path.name} is missing ({opening.MEND})")
     if file_digest(path) != entry["file_sha256"]:
-        raise Damaged(f"{path.name} does not match its digest in the run's record")
+        fault = "does not match its digest in the run's record"
+        raise Damaged(f"{path.name} {fault} ({opening.MEND})")
     return read_tree(path)["values"]
 
 
@@ -157,7 +162,8 @@ def _shipped(run, function, tensors, about):
             if not same_data or entry["source_sha256"] != about["source_sha256"]:
                 _probe(run.model, function, tensors, about, entry, values)
         except (Damaged, OSError) as error:
-            print(f"shipped measurement {entry['name']}: {error}; it is measured here instead")
+            instead = f"it is measured here instead, which took {_cost(entry)}"
+            print(f"shipped measurement {entry['name']}: {error}; {instead}")
             continue
         records.note_file(path.name.removesuffix(".safetensors"), entry["file_sha256"])
         note = "" if same_data else "; this machine's data differ in rounding"

@@ -16,8 +16,10 @@ from course_lib.atomic import Unreadable, read_json, write_bytes, write_json
 from course_lib.paths import cache_root, weights_root
 from course_lib.training import records
 from course_lib.training.checkpoint import Damaged
+from course_lib.training.devices import in_words
 
 STARTED = time.time()
+MEND = "git checkout -- weights brings it back"
 
 
 def open_run(about, behaviour, step, retrain):
@@ -50,10 +52,7 @@ def _cached(about, behaviour, step, retrain):
         return None
     _stamp(about, record, behaviour)
     how = record["about"]
-    print(
-        f"kept run {name}: opened ({how['epochs']} epochs, trained in {how['seconds']:.0f} s on "
-        f"{how['device']})"
-    )
+    print(f"kept run {name}: opened ({how['epochs']} epochs, trained in {_cost(how)})")
     return record
 
 
@@ -76,7 +75,7 @@ def _shipped(about, behaviour, step):
     for paths, same_data in _candidates(about):
         name = paths[0].stem
         try:
-            record, states = records.read(paths)
+            record, states = _whole(paths)
             notes = _notes(record, behaviour, same_data)
             records.put_in(step, states)
             if change := _compared(record, behaviour, step.best, notes):
@@ -85,29 +84,45 @@ def _shipped(about, behaviour, step):
             print(f"shipped run {name}: {error}; it is trained here instead")
             continue
         how = record["about"]
-        print(
-            f"shipped run {name}: opened ({how['epochs']} epochs, trained in "
-            f"{how['seconds']:.0f} s on {how['device']}{''.join(notes)})"
-        )
+        cost = f"{how['epochs']} epochs, trained in {_cost(how)}"
+        print(f"shipped run {name}: opened ({cost}{''.join(notes)})")
         here = {"shipped": name, "data_sha256": about["data_sha256"]}
         return record | {"about": how | here}
     return None
 
 
-def earlier_cost(about):
-    """What training this run took when it was shipped, as text; empty where none was."""
+def _whole(paths):
+    """The record and the weights of a shipped run; Damaged, with how to mend it, where a file is
+    not what was written."""
     try:
-        how = records.read(records.shipped(about))[0]["about"]
-    except (OSError, Damaged, TypeError):
+        kept = records.read(paths)
+    except (Damaged, OSError) as error:
+        raise Damaged(f"{error} ({MEND})") from None
+    if kept is None:
+        raise Damaged(f"{paths[0].name} is missing ({MEND})")
+    return kept
+
+
+def _cost(how):
+    return f"{how['seconds']:.0f} s on {in_words(how['device'])}"
+
+
+def earlier_cost(about):
+    """What training this run took when it was shipped, as text; empty where none was. Its weights
+    may be gone by now."""
+    try:
+        record = records.read_record(records.shipped(about)[0])
+    except (OSError, Damaged):
         return ""
-    return f"; the one that ships took {how['seconds']:.0f} s on {how['device']}"
+    return f"; the one that ships took {_cost(record['about'])}" if record else ""
 
 
 def _candidates(about):
     """((record, weights), whether the data are the same to the bit) of shipped runs to look at: the
-    one of this key, else its kin, runs that differ in nothing but the sha256 of their data."""
+    one of this key, though one of its files be gone, else its kin, runs that differ in nothing but
+    the sha256 of their data."""
     exact = records.shipped(about)
-    if exact[0].is_file():
+    if any(path.is_file() for path in exact):
         return [(exact, True)]
     kin = []
     for path in sorted(weights_root().glob(f"{about['recipe']}-*.json")):

@@ -11,8 +11,11 @@ anew.
     python -m course_lib.training.outcomes mnist/train:x mnist/train:y   # ship what the cache holds
 """
 
+import itertools
 import sys
 from typing import NamedTuple
+
+import pandas as pd
 
 from course_lib.atomic import Unreadable, read_json, write_json
 from course_lib.data import inputs, sets
@@ -49,6 +52,21 @@ def outcome_or_train(
     record = behaviour.mark() | {"about": about | cost, "numbers": numbers}
     write_json(cached(about), record)
     return Outcome(numbers, record["about"])
+
+
+def repeated(kinds, tensors, seeds, measure, held=(), retrain=False):
+    """A DataFrame with a row a training: `kind`, `seed`, and what measure(model, *held) gives.
+
+    kinds: {name: (recipe, settings)}; each is trained with each seed, for settings["epochs"].
+    """
+    rows = []
+    for (kind, (recipe, settings)), seed in itertools.product(kinds.items(), seeds):
+        how = settings | {"seed": seed}
+        kept = outcome_or_train(
+            recipe, tensors, how, how["epochs"], measure, held, f"{kind}, seed {seed}", retrain
+        )
+        rows.append({"kind": kind, "seed": seed} | kept.numbers)
+    return pd.DataFrame(rows)
 
 
 def cached(about):

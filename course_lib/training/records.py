@@ -57,20 +57,28 @@ def read(paths):
 
 
 def _read(record_path, weights_path):
-    if not record_path.is_file():
+    record = read_record(record_path)
+    if record is None:
         return None
-    try:
-        record = read_json(record_path)
-    except Unreadable as error:
-        raise Damaged(str(error)) from None
-    if lacking := _lacking(record):
-        raise Damaged(f"{record_path.name} is no record of a run: it lacks {lacking}")
     try:
         if file_digest(weights_path) != record["weights_sha256"]:
             raise Damaged(f"{weights_path.name} does not match the digest in {record_path.name}")
         return record, read_tree(weights_path)
     except FileNotFoundError:
         raise Damaged(f"{weights_path.name} is missing") from None
+
+
+def read_record(path):
+    """The record of a run alone; None where there is none, Damaged where it is no record."""
+    if not path.is_file():
+        return None
+    try:
+        record = read_json(path)
+    except Unreadable as error:
+        raise Damaged(str(error)) from None
+    if lacking := _lacking(record):
+        raise Damaged(f"{path.name} is no record of a run: it lacks {lacking}")
+    return record
 
 
 def _lacking(record):

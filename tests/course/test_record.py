@@ -1,6 +1,7 @@
 """record(...) and answer(...): what they show, what they keep, what they refuse."""
 
 import math
+import re
 from types import SimpleNamespace
 
 import pandas as pd
@@ -112,27 +113,24 @@ def test_a_table_has_thousands_separators_and_a_dash_where_nothing_was_measured(
     for cell in ("763,232", "–", "1,024"):
         assert f">{cell}</td>" in html
     assert "nan" not in html.lower() and "763232" not in html
+
+
+def test_a_column_of_a_table_has_one_number_of_decimals_and_is_kept_as_it_was(shown):
+    table = pd.DataFrame({"net": ["a", "b", "c"], "share": [0.98, 0.96357, 1.0], "n": [9, 10, 11]})
+    record().table("q2-3-sizes", table, "Sizes.")
+    html = shown[0][0].to_html()
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", html) == [
+        *("a", "0.9800", "9"),
+        *("b", "0.9636", "10"),
+        *("c", "1.0000", "11"),
+    ]
+    assert [row["share"] for row in kept("q2-3-sizes")["table"]] == [0.98, 0.96357, 1.0]
+
+
+def test_a_table_keeps_none_where_nothing_was_measured(shown):
+    table = pd.DataFrame({"net": ["a", "b"], "size": [763232.0, math.nan], "n": [1024, 7]})
+    record().table("q2-3-sizes", table, "Sizes.")
     assert kept("q2-3-sizes")["table"][1] == {"net": "b", "size": None, "n": 7}
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (763232, "763,232"),
-        (763232.0, "763,232"),
-        (0.0421349, "0.04213"),
-        (0, "0"),
-        (0.0, "0"),
-        (-3.0, "-3"),
-        (True, "True"),
-        ("as it is", "as it is"),
-        (None, "–"),
-        (math.nan, "–"),
-        (pd.NA, "–"),
-    ],
-)
-def test_a_value_as_people_read_it(value, text):
-    assert results.in_short(value) == text
 
 
 def test_a_caption_that_says_what_the_figure_shows_is_its_alt_too(shown):
@@ -183,6 +181,10 @@ def test_a_folded_protocol_is_escaped_html():
     assert html.startswith('<details class="protocol"><summary>How this was measured</summary>')
     assert "<b>" not in html and "<i>" not in html and "empty" not in html
     assert "<td>&lt;b&gt;&amp;&lt;/b&gt;</td>" in html and "a &lt;i&gt;key&lt;/i&gt;" in html
+
+
+def test_a_folded_protocol_names_the_device_in_words():
+    assert "<td>CPU, 1 thread</td>" in results.folded({"device": "cpu (1 threads)"})
 
 
 def test_a_folded_protocol_has_short_digests():

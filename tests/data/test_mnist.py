@@ -61,6 +61,22 @@ def test_the_first_n_hold_all_digits_in_proportion(split, n):
     assert chi_squared < 21.7  # 9 degrees of freedom: 1 % of random orders lie above
 
 
+def test_larochelles_bits_are_draws_of_the_test_pictures():
+    bits, y, _, about = data.load("larochelle", "test")
+    grey = data.load("mnist", "test")
+    assert bits.shape == grey.x.shape and bits.unique().tolist() == [0, 255]
+    assert torch.equal(y, grey.y)
+    assert (bits[grey.x == 0] == 0).all() and (bits[grey.x == 255] == 255).all()
+    p, b = data.pixels(grey.x), data.pixels(bits)
+    z = (b - p).sum() / (p * (1 - p)).sum().sqrt()  # as many ones as coins would give
+    squares = (b - p).square().sum() / (p * (1 - p)).sum()
+    assert abs(z) < 3 and abs(squares - 1) < 0.01
+    assert about["data"] == "larochelle" and about["sha256"] != grey.about["sha256"]
+    assert torch.equal(data.load("larochelle", "test", 7).x, bits[:7])
+    with pytest.raises(ValueError, match="larochelle has no split 'train'; it has test"):
+        data.load("larochelle")
+
+
 def test_there_is_no_validation_split():
     with pytest.raises(ValueError, match="mnist has no split 'val'; it has train, test"):
         data.load("mnist", "val", 5)

@@ -75,7 +75,7 @@ def test_index_shows_a_card_a_question_with_claim_beside_our_number(good):
         assert f'id="card-{number}"' in html
         assert f"#q{number}" in html
     assert html.count("<dd>MSE 0.0123</dd>") == html.count("<dd>0.0131</dd>") == 3
-    assert html.count(">beaten</span>") == 3
+    assert html.split('class="cards"', 1)[1].count(">beaten</span>") == 3
     assert "squared error per value, pixels in [0,1]" in html
     assert "failed" not in html.split("<main", 1)[1]
 
@@ -91,15 +91,16 @@ def test_page_has_anchors_formulas_figures_by_file_and_no_blank_widget(good):
     assert 'alt="A field of colour (60, 90, 160)"' in image
     assert "data:image" not in html
     assert html.count('class="widget-note"') == 1  # the explorer's, none for the progress bar
+    assert "starting point" not in html  # there is no picture beside it
     assert "jupyter-widgets" not in html and "<script" not in html
     assert 'href="01_a.html"' in html and 'href="index.html"' in html
 
 
 def test_pages_lead_to_each_other_whichever_was_made_first(good):
     first, second = page(good, "01_a.html"), page(good, "02_b.html")
-    assert first.count('href="02_b.html"') == 2 and first.count('rel="next"') == 1
+    assert first.count('href="02_b.html"') == 2 and first.count('<a rel="next"') == 1
     assert "Next: 02_b on trial" in first and "Before: 01_a on trial" in second
-    assert 'rel="prev"' not in first and 'rel="next"' not in second
+    assert '<a rel="prev"' not in first and '<a rel="next"' not in second
 
 
 def test_nothing_of_this_machine_or_minute_is_kept(good):
@@ -205,6 +206,15 @@ def test_full_profile_and_budget_reach_the_notebook(tmp_path):
     assert not (root / "reports" / "quick").exists()
     assert to_run(root, "full", "--budget", "0.05") == []
     assert to_run(root, "full") == ["01_a"]
+
+
+@pytest.mark.parametrize(("user", "allowed"), [("0", True), ("1000", False)])
+def test_jupyterlab_starts_for_root_too(good, tmp_path, user, allowed):
+    fake = tmp_path / "id"
+    fake.write_text(f"#!/bin/sh\necho {user}\n")
+    fake.chmod(0o755)
+    recipe = make(good, "--dry-run", "lab", PATH=f"{tmp_path}:{os.environ['PATH']}").stdout
+    assert "jupyterlab --notebook-dir=notebooks" in recipe and ("--allow-root" in recipe) == allowed
 
 
 @pytest.mark.parametrize(

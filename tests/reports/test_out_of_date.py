@@ -50,6 +50,17 @@ def rewrite(path, change):
     path.write_text(json.dumps(nb), encoding="utf-8")
 
 
+def test_what_is_not_run_again_is_said(course, capsys):
+    assert inputs.main(["quick"], course) == 0
+    said = capsys.readouterr().err
+    assert said == "01, 02: unchanged, not run again (AGAIN=1 runs them)\n"
+    rewrite(notebook(course), lambda cells: cells[-1].update(source="'another'"))
+    assert inputs.main(["quick"], course) == 0
+    assert capsys.readouterr().err == "02: unchanged, not run again (AGAIN=1 runs it)\n"
+    assert inputs.main(["quick", "--again"], course) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_changed_cell_id_or_tag_repeats_that_notebook_alone(course):
     changes = [
         lambda cells: cells[-1].update(source="'another'"),

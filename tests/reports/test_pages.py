@@ -1,6 +1,8 @@
 """Pages and results, piece by piece: what cannot be shown whole and offline is refused."""
 
 import json
+import re
+from pathlib import Path
 
 import execute
 import markup
@@ -9,24 +11,81 @@ import overview
 import pages
 import pytest
 import store
+import wording
+
+from course_lib.course import claims
+from course_lib.course.protocol import VERDICTS
+
+CLAIMS = Path(__file__).resolve().parents[2] / "reports" / "claims.toml"
+EMPTY = {"profile": "quick", "built": None, "notebooks": {}, "results": [], "answers": {}}
 
 
 @pytest.mark.parametrize(
-    ("source", "tags", "message"),
+    ("cell_id", "source", "tags", "message"),
     [
-        ("x = 1", [], "Code, 1 line"),
-        ("x = 1\n# why\ny = 2\n", [], "Code, 3 lines"),
-        ("# Two faces: why?\nx = 1", [], "Code: Two faces: why?, 2 lines"),
-        ("# " + "word " * 40 + "\nx", [], f"Code: {'word ' * 13}..., 2 lines"),
-        ("#%%\nx = 1", [], "Code, 2 lines"),
-        ("x = 1", ["injected-parameters"], "Parameters of this run"),
-        ("x = 1", ["parameters"], "Parameters"),
-        ("assert x", ["skip-execution"], "Code, 1 line (not run in this profile)"),
+        ("x", "x = 1", [], "Code, 1 line"),
+        ("x", "x = 1\n# why\ny = 2\n", [], "Code, 3 lines"),
+        ("x", "# Two faces: why?\nx = 1", [], "Code: Two faces: why?, 2 lines"),
+        ("x", "# The width.\nx = 1", [], "Code: The width, 2 lines"),
+        ("x", "# " + "Word " * 40 + "\nx", [], "Code, 2 lines"),
+        ("x", "# conv: code size and width\nx = 1", [], "Code, 2 lines"),
+        ("x", "# Of both nets. wide: the second\nx = 1", [], "Code, 2 lines"),
+        ("x", "#%%\nx = 1", [], "Code, 2 lines"),
+        ("x", "x = 1", ["injected-parameters"], "Parameters of this run"),
+        ("x", "x = 1", ["parameters"], "Parameters"),
+        ("settings", "# Of both nets\nx = 1", [], "Settings, 2 lines"),
+        ("q1-1-task-check", "assert x", [], "Check, 1 line"),
+        ("q1-1-check", "assert x", ["skip-execution"], "Check, 1 line (not run in this profile)"),
+        ("q1-1-staff", "assert x", [], "Staff check, 1 line"),
     ],
 )
-def test_a_folded_cell_says_what_it_holds(source, tags, message):
-    cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags})
-    assert pages.summary(cell) == message
+def test_a_folded_cell_says_what_it_holds(cell_id, source, tags, message):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags}, id=cell_id)
+    assert wording.summary(cell) == message
+
+
+NET = "shipped run models.vae.recipe-01: opened (20 epochs, trained in 455 s on cpu (1 threads))"
+KEPT = "kept measurement likelihood-02: opened (10 pictures, measured in 3 s on cpu (2 threads))"
+AGAIN = "kept run models.vae.recipe-01: no such file; it is trained again"
+
+
+def printing(text):
+    """The page of a cell that printed this, from its first output on."""
+    cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("stream", text=text)])
+    html, _ = pages.page(nbformat.v4.new_notebook(cells=[cell]), "01_a", {"01_a": "T"})
+    return html.split('<div class="outputs">', 1)[1]
+
+
+def test_lines_that_say_what_was_opened_are_folded():
+    html = printing(f"{NET}\n{NET}\n{KEPT}\n")
+    assert "<summary>2 trained nets and 1 measurement opened</summary>" in html
+    assert html.count("<details") == 1 and html.count("trained in 455 s on CPU, 1 thread)") == 2
+    assert "measured in 3 s on CPU, 2 threads)" in html
+
+
+def test_what_else_a_cell_prints_stays_open():
+    assert "<details" not in printing(f"8,000 pictures\n{AGAIN}\n")
+    html = printing(f"8,000 pictures\n{NET}\n{AGAIN}\nvae: training, 20 steps\n")
+    assert html.count("<details") == 1 and "<summary>1 trained net opened</summary>" in html
+    opened = html.split("</details>")[1]
+    assert "it is trained again\nvae: training, 20 steps</pre>" in opened
+    assert "8,000 pictures" in html.split("<details")[0]
+
+
+@pytest.mark.parametrize(("owner", "shown"), [("OWNER/NAME", False), ("somebody/a-course", True)])
+def test_a_page_links_to_colab_once_the_course_has_an_address(owner, shown):
+    link = f"[Open in Colab](https://colab.research.google.com/github/{owner}/blob/main/01_a.ipynb)"
+    cell = nbformat.v4.new_markdown_cell(f"# T\n\n{link}\n\nBelow.")
+    html, _ = pages.page(nbformat.v4.new_notebook(cells=[cell]), "01_a", {"01_a": "T"})
+    assert ("Open in Colab" in html) == ("colab.research" in html) == shown and "Below." in html
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(9.6, "10 s"), (59.7, "1 min 0 s"), (194.4, "3 min 14 s"), (4827, "1 h 20 min")],
+)
+def test_a_duration_as_people_say_it(seconds, words):
+    assert wording.duration(seconds) == words
 
 
 def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
@@ -128,6 +187,26 @@ def test_results_with_their_own_protocol_stand_in_their_own_table():
         {**merged, "notebooks": {"01_a": about}, "results": results}, {"01_a": "T"}, {}
     )
     assert html.count("<table>") == 2
+    assert "run on 1 January 2026 in 1 s, budget 1.0" in html
+
+
+def test_the_index_says_what_sources_and_verdicts_are():
+    known = claims.load(CLAIMS)
+    sources = {table.get("source", "") for table in known.values()}
+    assert {s for s in sources if re.fullmatch(r"S\d", s)} == set(overview.SOURCES)
+    assert set(overview.VERDICTS) == set(VERDICTS)
+    html = overview.index(EMPTY, {"01_a": "T"}, {})
+    for word, text in (overview.SOURCES | overview.VERDICTS).items():
+        assert word in html and text in html
+
+
+def test_the_index_names_each_device_once_in_words():
+    devices = ("cpu (1 threads)", "cpu (1 threads), cpu (2 threads)", "NVIDIA H100")
+    results = [{"protocol": {"data": "faces", "device": device}} for device in devices]
+    assert overview.used(results)["device"] == ["NVIDIA H100", "cpu (1 threads)", "cpu (2 threads)"]
+    notes = RESULT | {"notebook": "01_a", "protocol": results[1]["protocol"]}
+    html = overview.index(EMPTY | {"results": [notes]}, {"01_a": "T"}, {})
+    assert "<dd>CPU, 1 thread; CPU, 2 threads</dd>" in html and "threads)" not in html
 
 
 NAMED = {"kind": "answer", "question": "1.2", "answer": "t", "numbers": {"mse": 0.5}, "notes": []}

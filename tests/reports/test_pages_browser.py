@@ -99,6 +99,49 @@ def test_code_is_folded_and_wrapped_and_a_task_stands_open(report, browser, widt
     page.close()
 
 
+def test_a_wide_table_shows_that_it_scrolls_and_keeps_its_first_column(report, browser):
+    page, _, _ = open_page(browser, report / "01_a.html", 390)
+    box = page.locator("#wide-table .html")
+    assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+    shadows = "getComputedStyle(document.querySelector('{}')).backgroundAttachment"
+    for place in ("#wide-table .html", "math[display=block]"):
+        assert page.evaluate(shadows.format(place)) == "local, local, scroll, scroll"
+    first, second = (box.locator("tbody tr > *").nth(i) for i in (0, 1))
+    before = [cell.bounding_box()["x"] for cell in (first, second)]
+    box.evaluate("box => box.scrollLeft = 50")
+    after = [cell.bounding_box()["x"] for cell in (first, second)]
+    assert [b - a for a, b in zip(after, before, strict=True)] == [0, 50]
+    page.close()
+
+
+def test_a_figure_leads_to_itself_in_full_size(report, browser):
+    page, _, _ = open_page(browser, report / "01_a.html", 390)
+    page.locator("#q1-2-fig img").click()
+    assert page.url == (report / "figures" / "q1-2-fig.png").as_uri()
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1280, 1), (390, 3)])
+def test_before_all_and_next_stand_side_by_side_where_there_is_room(report, browser, width, rows):
+    page, _, _ = open_page(browser, report / "01_a.html", width)
+    links = "<a rel=prev>{0}</a><a>All questions</a><a rel=next>{0} and longer than that</a>"
+    links = links.format("Before: a page with a long, long name")
+    page.evaluate(f"document.querySelector('.turn').innerHTML = '{links}'")
+    boxes = [link.bounding_box() for link in page.locator(".turn a").all()]
+    assert len({box["y"] for box in boxes}) == rows
+    if rows == 1:
+        assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
+    page.close()
+
+
+def test_the_text_of_a_claim_has_the_cards_width_whatever_its_label(report, browser):
+    page, _, _ = open_page(browser, report / "index.html", 1280)
+    page.evaluate("document.querySelector('.claim dt').textContent = 'Claim (of a long source)'")
+    claim = page.locator(".claim").first
+    assert claim.locator("dd").first.bounding_box()["x"] == claim.bounding_box()["x"]
+    page.close()
+
+
 def test_what_is_cut_off_would_be_noticed(report, browser):
     page, _, _ = open_page(browser, report / "01_a.html", 390)
     page.evaluate("document.querySelector('main > *').style.cssText = 'width: 900px'")

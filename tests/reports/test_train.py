@@ -1,6 +1,7 @@
 """make train: a notebook's runs anew, and a broken-off training goes on."""
 
 import os
+import sys
 
 import nbformat
 import pytest
@@ -62,13 +63,16 @@ def test_after_a_break_what_was_trained_is_opened(course, trained, capsys):
     ("words", "reason"),
     [
         (["09"], "01_trial"),
-        (["01", "--budget", "0"], "share"),
-        (["01", "--budget", "nan"], "share"),
+        (["01", "--budget", "0"], "train: argument --budget: '0' is not a share of epochs"),
+        (["01", "--budget", "half"], "train: argument --budget: 'half' is not a share of epochs"),
+        (["01", "--profile", "slow"], "train: argument --profile: invalid choice: 'slow'"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(words, reason, course, capsys):
-    assert train.main(words) == 2
-    assert reason in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        sys.exit(train.main(words))
+    message = capsys.readouterr().err
+    assert stopped.value.code == 2 and reason in message and message.count("\n") == 1
 
 
 def test_a_cache_that_is_a_file_is_one_line(course, monkeypatch, tmp_path, capsys):

@@ -97,3 +97,17 @@ def test_a_changed_loss_does_not_hold(shipped, monkeypatch):
 def test_only_what_was_trained_on_these_words_is_shipped():
     outcome()
     assert outcomes.ship(WORDS) == []
+
+
+def long_recipe(x, lr=1e-2, epochs=1, seed=0):
+    """Like most recipes it is told for how long it will be trained."""
+    return recipe(x, lr=lr, seed=seed)
+
+
+def test_repeated_gives_a_row_for_each_kind_and_seed():
+    kinds = {lr: (long_recipe, {"lr": lr, "epochs": 1}) for lr in (0.1, 0.2)}
+    table = outcomes.repeated(kinds, [pictures()], (3, 4), size, [pictures()])
+    assert table[["kind", "seed"]].values.tolist() == [[0.1, 3], [0.1, 4], [0.2, 3], [0.2, 4]]
+    how = {"lr": 0.2, "epochs": 1, "seed": 3}
+    single = outcomes.outcome_or_train(long_recipe, [pictures()], how, 1, size, [pictures()])
+    assert table["size"][2] == single.numbers["size"] and table["size"].nunique() == 4

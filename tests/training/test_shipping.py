@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 
 import pytest
 import torch
@@ -71,9 +72,20 @@ def test_a_damaged_shipped_file_is_said_kept_and_trained_instead(damage, shipped
     else:
         shipped.write_text(shipped.read_text()[:-40])
     assert not train().about.get("shipped")
-    assert "it is trained here instead" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    fault = "(git checkout -- weights brings it back); it is trained here instead"
+    assert f"shipped run {shipped.stem}: " in said and fault in said
+    known = re.search(r"; the one that ships took \d+ s on CPU, 1 thread\n", said)
+    assert bool(known) == (damage != "record")
     assert shipped.is_file(), "what ships is never deleted"
     assert the_fault(shipped)
+
+
+def test_a_shipped_record_that_is_gone_beside_its_weights_is_said(shipped, capsys):
+    shipped.unlink()
+    assert not train().about.get("shipped")
+    said = f"{shipped.name} is missing (git checkout -- weights brings it back); it is trained here"
+    assert said in capsys.readouterr().out
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter_to_a_shipped_run(
