@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from course_lib.course.figures import COLOURS
 
@@ -168,6 +169,23 @@ def heat(matrix, rows, columns, label, digits=2, diverging=False):
         **style,
     )
     axis.tick_params(labelsize=8)
+    return figure
+
+
+def clustered(table, label):
+    """A DataFrame as colours around a white 0, its rows and columns in an order in which like ones
+    are neighbours. label: of the colour bar."""
+    rows, columns = (
+        leaves_list(linkage(t, "average", optimal_ordering=True)) for t in (table, table.T)
+    )
+    figure, axis = _axes(2.2 + 0.24 * table.shape[1], 1.3 + 0.27 * table.shape[0])
+    ordered = table.iloc[rows, columns]
+    sns.heatmap(ordered, cmap="vlag", center=0, cbar_kws={"label": label}, ax=axis)
+    for ticks, names in ((axis.set_xticks, ordered.columns), (axis.set_yticks, ordered.index)):
+        ticks([i + 0.5 for i in range(len(names))], names)
+    axis.tick_params(axis="x", labelrotation=90, labelsize=7)
+    axis.tick_params(axis="y", labelrotation=0, labelsize=8)
+    axis.set(xlabel=table.columns.name or "", ylabel=table.index.name or "")
     return figure
 
 

@@ -118,3 +118,12 @@ def test_lines_of_seeds_are_means_in_a_band_of_all_rows():
     assert figure.axes[1].lines[0].get_ydata().tolist() == [1.5, 2.5]
     low, high = figure.axes[1].collections[0].get_datalim(figure.axes[1].transData).intervaly
     assert (low, high) == (1, 3)
+
+
+def test_a_clustered_map_puts_like_columns_side_by_side():
+    one, other = [1.0, -1.0, 0.5], [-1.0, 1.0, 0.0]
+    table = pd.DataFrame({"a": one, "b": other, "c": one, "d": other}, index=["x", "y", "z"])
+    axis = drawn(charts.clustered(table.rename_axis(columns="code"), "shift"))
+    names = [t.get_text() for t in axis.get_xticklabels()]
+    assert {*names[:2]} in ({"a", "c"}, {"b", "d"}) and len(axis.get_yticklabels()) == 3
+    assert axis.get_xlabel() == "code" and axis.collections[0].get_array().shape == (3, 4)
