@@ -26,9 +26,9 @@ PARTS = {
     "02": ("quick/figures/q2-4-32.png", 0, 0, 480),
     "03": ("quick/figures/q3-4-grid.png", 0, 0, 480),
     "04": ("full/figures/q4-7-grid.png", 468, 16, 440),
-    "05": ("full/figures/q5-3-samples.png", 0, 0, 720),
-    "06": ("full/figures/q6-3-pairs.png", 66, 0, 500),
-    "07": ("full/figures/q7-2-digits-seed-0.png", 110, 40, 480),
+    "05": ("quick/figures/q5-3-32.png", 0, 0, 480),
+    "06": ("quick/figures/q6-3-pairs.png", 66, 0, 500),
+    "07": ("quick/figures/q7-2-digits.png", 0, 0, 480),
     "08": ("full/figures/q8-3-faces.png", 196, 85, 360),
 }
 
