@@ -13,7 +13,7 @@ from PIL import Image
 
 from course_lib.atomic import replacing, write_bytes
 from course_lib.course import figures
-from course_lib.models import iwae, vae
+from course_lib.models import gan, iwae, vae
 from course_lib.paths import weights_root
 from course_lib.training import records
 
@@ -43,8 +43,10 @@ def main():
         height = min(width * SIZE[1] // SIZE[0], picture.height - upper)
         part = picture.crop((left, upper, min(left + width, picture.width), upper + height))
         save(part.resize(SIZE, Image.LANCZOS), PICTURES / f"{number}.png")
+    torch.manual_seed(5)
+    z = torch.randn(14, 128)
     with torch.no_grad():
-        rows = [faces("celeba", 128, 32), faces("faces", 64, 24), walk(), digits()]
+        rows = [faces("celeba", 128, 32), generated(z), generated(arc(*z[:2])), digits()]
     figure = figures.image_grid(torch.cat(rows), 14, scale=0.75)
     write_bytes(PICTURES / "front.png", figures.png(figure))
     return 0
@@ -86,12 +88,17 @@ def faces(data, z_dim, width):
     return portraits(data, z_dim, width).decode(torch.randn(14, z_dim))
 
 
-def walk():
-    """From one new face to another in fourteen steps."""
-    torch.manual_seed(5)
-    first, last = torch.randn(2, 64)
+def generated(z):
+    """Faces by the GAN of notebook 05, (N, 3, 64, 64)."""
+    net = shipped("gan.recipe", gan.Generator(128, 0, 40, 64), lambda record: True)
+    return net(z, z[:, :0])
+
+
+def arc(first, last):
+    """Fourteen steps from one vector of random numbers to another, all about equally long."""
+    angle = torch.acos(F.cosine_similarity(first, last, dim=0))
     share = torch.linspace(0, 1, 14)[:, None]
-    return portraits("faces", 64, 24).decode(torch.lerp(first, last, share))
+    return (((1 - share) * angle).sin() * first + (share * angle).sin() * last) / angle.sin()
 
 
 def digits():
