@@ -8,6 +8,7 @@ import torch
 
 from course_lib.data.batches import pixels
 from course_lib.evaluation import image_quality
+from course_lib.evaluation.parts import in_parts
 
 
 def noise(n, z_dim, seed, device="cpu"):
@@ -20,12 +21,6 @@ def generated(generator, z, c, size=250):
     """Pictures (N, C, S, S) in [0, 1], made in parts that fit everywhere."""
     parts = zip(z.split(size), c.split(size), strict=True)
     return torch.cat([generator(*part) for part in parts])
-
-
-@torch.no_grad()
-def seen(says, x, size=250):
-    """What `says` sees in many pictures, bool (N, A)."""
-    return torch.cat([says(part) for part in x.split(size)])
 
 
 def switched(c, i):
@@ -47,7 +42,7 @@ def flips(before, after, i):
 def alone(generator, says, z, c):
     """Each attribute switched alone on the same noise: (A, 2), follows and others."""
     pairs = (switched(c, i) for i in range(c.shape[1]))
-    looks = ([seen(says, generated(generator, z, labels)) for labels in pair] for pair in pairs)
+    looks = ([in_parts(says, generated(generator, z, labels)) for labels in pair] for pair in pairs)
     return torch.tensor([flips(*look, i) for i, look in enumerate(looks)])
 
 
@@ -73,7 +68,7 @@ def scores(generator, c, x, says, features, names, n=500, seed=0):
     c, real = c[:n].float(), pixels(x[:n])
     z, other = (noise(len(c), generator.z_dim, s, c.device) for s in (seed, seed + 1000))
     made = generated(generator, z, c)
-    said, elsewhere = seen(says, made), seen(says, generated(generator, other, c))
+    said, elsewhere = in_parts(says, made), in_parts(says, generated(generator, other, c))
     table, joint = alone(generator, says, z, c), jointly(said, c.bool())
     numbers = {"follows": table[:, 0].mean(), "others": table[:, 1].mean()}
     for name, (follows, others), both in zip(names, table, joint, strict=True):
@@ -84,12 +79,6 @@ def scores(generator, c, x, says, features, names, n=500, seed=0):
     numbers["recall"] = image_quality.precision_recall(of_real, of_made)[1]
     numbers["by noise"] = (said != elsewhere).float().mean()
     return {name: float(value) for name, value in numbers.items()}
-
-
-@torch.no_grad()
-def in_parts(function, x, size=250):
-    """function over pictures x in [0, 1], in parts."""
-    return torch.cat([function(part) for part in x.split(size)])
 
 
 # ---- who reads what, early ----------------------------------------------------------------------
@@ -110,7 +99,7 @@ def readings(players, says):
     numbers = {}
     for i, step in enumerate(players.steps.tolist()):
         on_real, on_fake = players.logits[i] > 0
-        said = seen(says, pixels(players.frames[i]))
+        said = in_parts(says, pixels(players.frames[i]))
         numbers[f"real {step}"] = right(on_real, players.c)
         numbers[f"own {step}"] = right(on_fake, players.c)
         numbers[f"judge {step}"] = right(said, players.c)

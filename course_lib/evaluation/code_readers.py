@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.evaluation import coverage, judge
+from course_lib.evaluation.parts import in_parts
 from course_lib.models import infogan
 from course_lib.training import loop
 
@@ -71,6 +72,5 @@ def fresh_bound(train, test, epochs=6, width=16, seed=0):
 def bound_of(reader, pictures, codes):
     """log n_codes less the cross-entropy with which reader(pictures) (N, n_codes) names the codes
     (N,), nats a picture: below 0 where a reader is sure and wrong."""
-    with torch.no_grad():
-        logits = torch.cat([reader(part) for part in pictures.split(500)])
+    logits = in_parts(reader, pictures, 500)
     return math.log(logits.shape[1]) - float(F.cross_entropy(logits, codes))

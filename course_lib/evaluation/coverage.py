@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.evaluation import image_quality
+from course_lib.evaluation.parts import in_parts
 
 
 @torch.no_grad()
@@ -58,7 +59,6 @@ def bins_hit(real, generated, n_bins=4):
     return len(filled & hit), len(filled)
 
 
-@torch.no_grad()
 def beside(judge, real, generated, columns):
     """What stands beside a set of generated pictures, as a row of a table: image_quality.beside,
     and in the features of a judge FID, recall and the bins of the attributes in `columns` that are
@@ -67,8 +67,7 @@ def beside(judge, real, generated, columns):
     real, generated: equally many pictures (N, C, H, W) in [0, 1].
     """
     features, opinions = (
-        [torch.cat([f(part) for part in x.split(250)]).cpu() for x in (real, generated)]
-        for f in (judge.features, judge)
+        [in_parts(f, x).cpu() for x in (real, generated)] for f in (judge.features, judge)
     )
     hit, filled = bins_hit(*(table[:, columns].numpy() for table in opinions))
     return image_quality.beside(real, generated) | {

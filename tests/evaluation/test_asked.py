@@ -60,7 +60,7 @@ def test_tied_labels_look_controlled_where_they_are_asked_for_together():
     """The trap of a score on whole label rows: the second is never painted, and it follows."""
     c = labels()
     c[:, 1] = c[:, 0]
-    said = asked.seen(says, asked.generated(Painter(tied=True), asked.noise(400, 2, 0), c))
+    said = asked.in_parts(says, asked.generated(Painter(tied=True), asked.noise(400, 2, 0), c))
     assert asked.jointly(said, c.bool())[:2].tolist() == [1, 1]
     assert asked.alone(Painter(tied=True), says, asked.noise(400, 2, 0), c)[1, 0] == 0
 
