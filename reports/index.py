@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import execute
+import live
 import overview
 import pages
 import pictures
 import store
 from markup import PageError
 
-from course_lib.atomic import Busy, Unreadable, locked, write_json, write_text
+from course_lib.atomic import Busy, Unreadable, locked, write_bytes, write_json, write_text
 from course_lib.course import claims
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +53,7 @@ def publish(root, profile):
         refresh(out, report["answers"])
         write_json(out / "results.json", report)
         sizes = {path.name: pages.png_size(path.read_bytes()) for path in figures(out)}
+        write_scripts(out, parts)
         write_text(out / "index.html", overview.index(report, links, sizes))
         remove_unused(out, parts)
     return report
@@ -70,7 +72,7 @@ def draw(out, name, links, part, error, command):
         write_text(page, pages.missing_page(name, links, error, command))
     elif executed.exists() and (not page.exists() or page.stat().st_mtime < pages.last_change()):
         nb = pictures.restored(execute.read(executed), out / "figures")
-        write_text(page, pages.page(nb, name, links)[0])
+        write_text(page, pages.page(nb, name, links, part["about"].get("live"))[0])
 
 
 def refresh(out, answers):
@@ -118,10 +120,22 @@ def figures(folder):
     return sorted((folder / "figures").glob("*.[pj][np]g"))
 
 
+def write_scripts(out, parts):
+    """What all explorers need, where there is one; not written where it lies already."""
+    if any(part and part["about"].get("live") for part in parts.values()):
+        for file, content in live.scripts().items():
+            path = out / "live" / file
+            if not path.exists() or path.read_bytes() != content:
+                write_bytes(path, content)
+
+
 def remove_unused(out, parts):
     """Delete what a removed notebook or an earlier run left."""
     used = {file for part in parts.values() if part for file in part["about"]["figures"]}
     stale = [path for path in figures(out) if path.name not in used]
+    moving = {file for part in parts.values() if part for file in part["about"].get("live_files", ())}
+    moving |= set(live.SCRIPTS) if moving else set()
+    stale += [path for path in out.glob("live/*") if path.name not in moving]
     for pattern in ("[0-9][0-9]_*.html", "results/*.json", "notebooks/[0-9][0-9]_*"):
         stale += [path for path in out.glob(pattern) if path.stem not in parts]
     for path in stale:
