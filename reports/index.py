@@ -52,7 +52,7 @@ def publish(root, profile):
         report = merge(profile, parts, errors, claims.load(root / "reports" / "claims.toml"))
         refresh(out, report["answers"])
         write_json(out / "results.json", report)
-        sizes = {path.name: pages.png_size(path.read_bytes()) for path in figures(out)}
+        sizes = {path.name: pictures.size(path.read_bytes()) for path in figures(out)}
         write_scripts(out, parts)
         write_text(out / "index.html", overview.index(report, links, sizes))
         remove_unused(out, parts)
@@ -70,6 +70,8 @@ def draw(out, name, links, part, error, command):
     page, executed = out / f"{name}.html", out / "notebooks" / f"{name}.ipynb"
     if part is None:
         write_text(page, pages.missing_page(name, links, error, command))
+    elif "live" not in part["about"]:
+        return  # made by an earlier version, whose figures have other names
     elif executed.exists() and (not page.exists() or page.stat().st_mtime < pages.last_change()):
         nb = pictures.restored(execute.read(executed), out / "figures")
         write_text(page, pages.page(nb, name, links, part["about"].get("live"))[0])
@@ -117,7 +119,7 @@ def answers_of(parts, profile, tables):
 
 
 def figures(folder):
-    return sorted((folder / "figures").glob("*.[pj][np]g"))
+    return sorted(p for p in (folder / "figures").glob("*") if p.suffix in (".png", ".jpg", ".webp"))
 
 
 def write_scripts(out, parts):

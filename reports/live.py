@@ -16,9 +16,10 @@ from course_lib.course.views import HERE as VIEWS
 
 FILES = Path(__file__).parent / "browser"
 RUNTIME = FILES / "onnxruntime-web"
+PARTS = ("loading", "controls", "drawing", "explorers")  # of the first of these:
 SCRIPTS = ("explorers.js", "onnxruntime.js")  # of every site that has an explorer
 # Bytes as they lie in live/, where base64 makes four of three.
-LIMITS = {"an explorer": 3_000_000, "a page": 6_000_000, "live/": 16_000_000, "the site": 25_000_000}
+LIMITS = {"an explorer": 3_300_000, "a page": 6_500_000, "live/": 16_000_000, "the site": 25_000_000}
 
 
 class LiveError(Exception):
@@ -72,16 +73,17 @@ def check(what, size, limit):
 @functools.cache
 def scripts():
     """{file: bytes} of what every explorer needs: controls and views, and ONNX Runtime Web."""
-    code = [(FILES / "explorers.js").read_text(encoding="utf-8")]
+    code = "\n".join((FILES / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
+    code = f'"use strict";\nconst explorers = (() => {{\n{code}return {{ give, shown, views }};\n}})();\n'
     for path in sorted(VIEWS.glob("*.js")):
         module = path.read_text(encoding="utf-8").replace("export default", "return")
-        code.append(f"explorers.views.{path.stem} = (() => {{\n{module}}})();\n")
+        code += f"explorers.views.{path.stem} = (() => {{\n{module}}})();\n"
     runtime = (RUNTIME / "ort.wasm.min.js").read_text(encoding="utf-8")
     glue = json.dumps((RUNTIME / "ort-wasm-simd-threaded.mjs").read_text(encoding="utf-8"))
     wasm = json.dumps(text((RUNTIME / "ort-wasm-simd-threaded.wasm.gz").read_bytes()))
     runtime = runtime.partition("\n//# sourceMappingURL")[0]
     runtime = f"{runtime}\nexplorers.give('onnxruntime', {{ glue: {glue}, wasm: {wasm} }});\n"
-    return dict(zip(SCRIPTS, ("\n".join(code).encode(), runtime.encode()), strict=True))
+    return dict(zip(SCRIPTS, (code.encode(), runtime.encode()), strict=True))
 
 
 @functools.cache

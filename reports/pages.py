@@ -7,7 +7,6 @@ beside the page; an explorer is its first picture, until scripts beside the page
 import base64
 import functools
 import re
-import struct
 from pathlib import Path
 
 import jinja2
@@ -28,8 +27,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 PREDICT = re.compile(r"\*\*Predict first\.\*\*\s+(.+?)(?:\n\s*\n|\Z)", re.DOTALL)
 SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
-# make address has not been given one yet: the link would lead nowhere.
-NO_COLAB = re.compile(r"\[Open in Colab\]\(\S*/OWNER/NAME/\S*\)")
+# make address has not been given one yet: the link would lead nowhere; and the page is this one.
+NO_COLAB = re.compile(r"\[Open in Colab\]\(\S*/OWNER/NAME/\S*\)( · )?")
+THIS_PAGE = re.compile(r"(?: · )?\[Read the page\]\([^)]*\)")
 ANSWER = re.compile(r'<div class="answer" data-question="([\d.]+)">.*?</div>', re.DOTALL)
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
 
@@ -52,7 +52,8 @@ def page(nb, name, links, moving=None):
     figures = take_figures(nb, name)
     drop_unshowable(nb, moving or {})
     for cell in nb.cells:
-        cell.source = NO_COLAB.sub("", SOLUTION.sub("", cell.source))
+        for unwanted in (SOLUTION, THIS_PAGE, NO_COLAB):
+            cell.source = unwanted.sub("", cell.source)
     body = in_words(exporter().from_notebook_node(nb)[0])
     title, questions = outline(nb, name)
     content = {"title": title, "body": body, "questions": questions, "live": bool(moving)}
@@ -91,7 +92,8 @@ def take_figures(nb, name):
     """Move every displayed picture out of `nb`: returns {file name: bytes}, leaves a reference."""
     figures = {}
     for cell, output, kind, file in list(pictures.pictures(nb, name)):
-        about, content = output.metadata.get(kind, {}), base64.b64decode(output.data[kind])
+        about = output.metadata.get(kind, {})
+        content = pictures.stored(base64.b64decode(output.data[kind]))
         if not str(about.get("alt", "")).strip():
             raise PageError(f"cell {cell.id}: a picture has no alt text; show it by a record")
         if figures.get(file, content) != content:
@@ -106,18 +108,11 @@ def take_figures(nb, name):
 
 
 def picture(file, content, about):
-    size = png_size(content)
+    size = pictures.size(content)
     box = f' width="{size[0]}" height="{size[1]}"' if size else ""
     alt = jinja2.filters.escape(about["alt"].strip())
     image = f'<img class="figure" src="figures/{file}" alt="{alt}"{box}>'
     return f'<a class="whole" href="figures/{file}" title="In full size">{image}</a>'
-
-
-def png_size(content):
-    """(width, height) of a PNG, so that the page keeps its place before the picture is there."""
-    if content[:8] != b"\x89PNG\r\n\x1a\n":
-        return None
-    return struct.unpack(">II", content[16:24])
 
 
 def drop_unshowable(nb, moving):

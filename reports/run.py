@@ -97,7 +97,7 @@ def publish_run(root, profile, name, work):
     results, answers = store.load_results(work / "results", name)
     moving, live_files = live.taken(work / "results", name)
     html, shown = pages.page(nb, name, store.notebooks(root), moving)
-    figures = shown | {path.name: path.read_bytes() for path in index.figures(work / "results")}
+    figures = shown | taken_figures(work / "results", results)
     title, questions = pages.outline(nb, name)
     about = {"title": title, "questions": questions, "figures": sorted(figures), **parameters}
     about["opened"] = store.opened(work / "results")
@@ -116,6 +116,15 @@ def publish_run(root, profile, name, work):
         write_together(contents)
         # As old as what it was made from: make runs what is older than its inputs.
         os.utime(executed, ns=(made_from, made_from))
+
+
+def taken_figures(folder, results):
+    """{file: bytes} of the kept figures, stored as they lie beside a page; the results name them so."""
+    for result in results:
+        if result.get("figure"):
+            result["figure"] = pictures.file_name(result["figure"])
+    kept = ((path.name, path.read_bytes()) for path in index.figures(folder))
+    return {pictures.file_name(name): pictures.stored(content) for name, content in kept}
 
 
 def write_together(contents):

@@ -4,12 +4,15 @@ Only while a report is built: explore() hands the files over beside the results,
 What is made of them there, this file does not know.
 
 The model's large tensors lie in files of their own, named by their content, so that explorers of
-one net share them. They are stored as float16, and in 8 bits where that would be too large.
+one net share them. They are stored as float16, and those of a larger net in 8 bits where that is
+exact enough.
 """
 
 import hashlib
 import io
 import itertools
+import re
+import traceback
 
 import numpy as np
 import onnx
@@ -23,6 +26,7 @@ from course_lib.atomic import write_bytes
 from course_lib.course import exporting
 from course_lib.course import ranges as of_ranges
 
+MANY = 500_000  # bytes as float16; a larger net is stored in 8 bits
 LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
 FRAMES = 600  # at most, of at most two controls
 SETTINGS = 5  # at which page and function are compared
@@ -37,12 +41,12 @@ class NotLive(ValueError):
 
 def handed_over(function, about, name, how, folder):
     """Write the explorer's files to `folder` and describe them: a dictionary for its JSON."""
-    made = {"net": _net, "frames": _frames}[how](function, about, name, folder)
     settings = list(_settings(about))
     wanted = [_outputs(function, about, values) for values in settings]
-    if session := made.pop("session", None):
-        errors = (_error(session, about, v, w) for v, w in zip(settings, wanted, strict=True))
-        made["error"] = round(max(errors), 3)
+    if how == "net":
+        made = _net(function, about, name, folder, list(zip(settings, wanted, strict=True)))
+    else:
+        made = _frames(function, about, name, folder)
     if made["error"] > ALLOWED[made.get("bits", how)]:
         raise NotLive(f"explorer '{name}': {made['error']} of 255 levels from its function")
     sheet = torch.cat([outputs[0] for outputs in wanted])
@@ -53,21 +57,36 @@ def handed_over(function, about, name, how, folder):
 # ---- the function as a net ----------------------------------------------------------------------
 
 
-def _net(function, about, name, folder):
+def _net(function, about, name, folder, compared):
     program, (reason, size) = exporting.examined(function, about)
     if reason:
         raise NotLive(f"explorer '{name}': {reason}")
-    with exporting.silent():
-        exported = torch.onnx.export(program, dynamo=True, verbose=False)
+    exported = _as_onnx(program, name)
     DeduplicateInitializersPass()(exported.model)
-    bits = 16 if size <= exporting.BUDGET else 8
-    model = stored(exported.model_proto, bits)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
+    for bits in (8, 16) if size > MANY else (16,):  # 8 where that is exact enough
+        model = stored(exported.model_proto, bits)
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        error = max(_error(session, about, *one) for one in compared)
+        if error <= ALLOWED[bits]:
+            break
     tensors = _apart(model, folder)
     graph = model.SerializeToString()
-    parts = {"bits": bits, "graph": _written(folder, graph, "onnx"), "tensors": tensors}
-    parts["bytes"] = len(graph) + sum((folder / file).stat().st_size for file in tensors)
-    return parts | {"session": session, "outputs": [o.name for o in model.graph.output]}
+    size = len(graph) + sum((folder / file).stat().st_size for file in tensors)
+    parts = {"graph": _written(folder, graph, "onnx"), "tensors": tensors, "bits": bits}
+    return parts | {"bytes": size, "error": round(error, 3)}
+
+
+def _as_onnx(program, name):
+    try:
+        with exporting.silent():
+            return torch.onnx.export(program, dynamo=True, verbose=False)
+    except torch.onnx.errors.OnnxExporterError as error:  # pages of text
+        causes = traceback.format_exception_only(error.__cause__ or error)
+        operation = re.search(r"torch\.ops\.(?:aten\.)?([\w.]+)", "".join(causes))
+        what = operation[1] if operation else type(error).__name__
+        raise NotLive(
+            f"explorer '{name}': {what} has no form in ONNX as it is used here; write it otherwise"
+        ) from None
 
 
 def stored(model, bits):
@@ -96,13 +115,19 @@ def stored(model, bits):
 
 
 def _in_8_bits(name, values):
-    """One scale a row: what is 127 in it."""
-    scale = np.abs(values).reshape(len(values), -1).max(1).clip(1e-12) / 127
-    levels = np.round(values / scale.reshape(-1, *[1] * (values.ndim - 1))).astype(np.int8)
-    parts = {"i8": levels, "scale": scale.astype(np.float32)}
+    """One scale a row or a column, whichever loses less: what is 127 in it."""
+    error, levels, scale, axis = min((_levels(values, axis) for axis in (0, 1)), key=lambda t: t[0])
+    parts = {"i8": levels, "scale": scale.ravel().astype(np.float32)}
     tensors = [numpy_helper.from_array(v, f"{name}.{kind}") for kind, v in parts.items()]
     names = [tensor.name for tensor in tensors]
-    return tensors, helper.make_node("DequantizeLinear", names, [name], axis=0)
+    return tensors, helper.make_node("DequantizeLinear", names, [name], axis=axis)
+
+
+def _levels(values, axis):
+    others = tuple(k for k in range(values.ndim) if k != axis)
+    scale = np.abs(values).max(others, keepdims=True).clip(1e-12) / 127
+    levels = np.round(values / scale)
+    return np.square(values - levels * scale).sum(), levels.astype(np.int8), scale, axis
 
 
 def _apart(model, folder):

@@ -65,7 +65,7 @@ def state(widget):
     """The widget's traits as they reach a browser."""
     result = {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")}
     result = {
-        key: value for key, value in result.items() if isinstance(value, str | int | list | bytes)
+        key: value for key, value in result.items() if isinstance(value, str | int | list | dict | bytes)
     }
     return {k: {"bytes": list(v)} if isinstance(v, bytes) else v for k, v in result.items()}
 
@@ -159,7 +159,8 @@ def drawn(page):
 
 
 def area():
-    return views.Area(4, 6, [0, 4, 0, 3], "A digit.")
+    about = {"kind": "area", "height": 4, "width": 6, "start": [0, 4, 0, 3], "examples": []}
+    return views.Area(about, "A digit.")
 
 
 def spot(page, row, column):

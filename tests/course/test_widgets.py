@@ -222,7 +222,7 @@ def grey(z):
         (pixels, {"grid": {"colums": 2}}, "grid knows no colums, only columns, heads"),
         (pixels, {"grid": {"columns": 2, "heads": ["a"]}}, "1 heads for 2 pictures in 2 columns"),
         (pixels, {"grid": {"columns": 1, "rows": ["a"]}}, "1 rows for 2 pictures in 1 columns"),
-        (pixels, {"view": "pad"}, "view is 'pad'; there are 'plane' and 'area'"),
+        (pixels, {"view": "pad"}, "view is 'pad'; there are 'plane', 'area' and 'map'"),
         (pixels, {"view": "area"}, r"view='area' asks for mask=\(height, width\)"),
         (pixels, {"view": "plane", "x": "z"}, "an axis of the plane is None; x and y name two"),
     ],

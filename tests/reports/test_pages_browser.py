@@ -117,7 +117,7 @@ def test_a_wide_table_shows_that_it_scrolls_and_keeps_its_first_column(report, b
 def test_a_figure_leads_to_itself_in_full_size(report, browser):
     page, _, _ = open_page(browser, report / "01_a.html", 390)
     page.locator("#q1-2-fig img").click()
-    assert page.url == (report / "figures" / "q1-2-fig.png").as_uri()
+    assert page.url == (report / "figures" / "q1-2-fig.webp").as_uri()
     page.close()
 
 
