@@ -1,7 +1,7 @@
 """The course's public address: set once, in pyproject.toml, and written into the notebooks.
 
-python reports/address.py (make address) puts it into each notebook's links to Colab and to its page, and into its
-cell `colab`, which fetches the course there.
+python reports/address.py (make address) puts it into each notebook's links to Colab and to its
+page, and into its cell `colab`, which fetches the course there.
 """
 
 import json

@@ -119,7 +119,9 @@ def answers_of(parts, profile, tables):
 
 
 def figures(folder):
-    return sorted(p for p in (folder / "figures").glob("*") if p.suffix in (".png", ".jpg", ".webp"))
+    return sorted(
+        p for p in (folder / "figures").glob("*") if p.suffix in (".png", ".jpg", ".webp")
+    )
 
 
 def write_scripts(out, parts):
@@ -135,7 +137,9 @@ def remove_unused(out, parts):
     """Delete what a removed notebook or an earlier run left."""
     used = {file for part in parts.values() if part for file in part["about"]["figures"]}
     stale = [path for path in figures(out) if path.name not in used]
-    moving = {file for part in parts.values() if part for file in part["about"].get("live_files", ())}
+    moving = {
+        file for part in parts.values() if part for file in part["about"].get("live_files", ())
+    }
     moving |= set(live.SCRIPTS) if moving else set()
     stale += [path for path in out.glob("live/*") if path.name not in moving]
     for pattern in ("[0-9][0-9]_*.html", "results/*.json", "notebooks/[0-9][0-9]_*"):

@@ -17,9 +17,15 @@ from course_lib.course.views import HERE as VIEWS
 FILES = Path(__file__).parent / "browser"
 RUNTIME = FILES / "onnxruntime-web"
 PARTS = ("loading", "controls", "drawing", "explorers")  # of the first of these:
+OFFERED = "return { give, shown, views };\n"
 SCRIPTS = ("explorers.js", "onnxruntime.js")  # of every site that has an explorer
 # Bytes as they lie in live/, where base64 makes four of three.
-LIMITS = {"an explorer": 3_300_000, "a page": 6_500_000, "live/": 16_000_000, "the site": 25_000_000}
+LIMITS = {
+    "an explorer": 3_300_000,
+    "a page": 6_500_000,
+    "live/": 16_000_000,
+    "the site": 25_000_000,
+}
 
 
 class LiveError(Exception):
@@ -36,7 +42,11 @@ def taken(folder, notebook):
             own = of_explorer(about, folder / "explorers" / "live")
             check(f"explorer {about['name']}", sum(map(len, own.values())), "an explorer")
             script = next(iter(own)).removesuffix(".js")
-            explorers[about["name"]] = {"script": script, "seen": about["seen"], "alt": about["alt"]}
+            explorers[about["name"]] = {
+                "script": script,
+                "seen": about["seen"],
+                "alt": about["alt"],
+            }
             files |= own
     check(f"page {notebook}", sum(map(len, files.values())), "a page")
     return explorers, files
@@ -65,8 +75,8 @@ def text(content):
 def check(what, size, limit):
     if size > LIMITS[limit]:
         raise LiveError(
-            f"{what} takes {size / 1e6:.1f} MB, and {limit} may take {LIMITS[limit] / 1e6:.0f}: use "
-            'a smaller net or shorter tables, or live="frames" with two controls at most'
+            f"{what} takes {size / 1e6:.1f} MB, and {limit} may take {LIMITS[limit] / 1e6:.1f} MB: "
+            'use a smaller net or shorter tables, or live="frames" with two controls at most'
         )
 
 
@@ -74,7 +84,7 @@ def check(what, size, limit):
 def scripts():
     """{file: bytes} of what every explorer needs: controls and views, and ONNX Runtime Web."""
     code = "\n".join((FILES / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
-    code = f'"use strict";\nconst explorers = (() => {{\n{code}return {{ give, shown, views }};\n}})();\n'
+    code = f'"use strict";\nconst explorers = (() => {{\n{code}{OFFERED}}})();\n'
     for path in sorted(VIEWS.glob("*.js")):
         module = path.read_text(encoding="utf-8").replace("export default", "return")
         code += f"explorers.views.{path.stem} = (() => {{\n{module}}})();\n"

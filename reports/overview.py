@@ -25,8 +25,9 @@ VERDICTS = {
 HEROES = {
     "q3-5-own": (
         "What does a 4 cost that is called a 9?",
-        "The bars say how ill each of the ten labels suits the digit: the lowest is what the net takes it "
-        "for. Beside them it is drawn again under each label. Take an example, or clear it and draw.",
+        "The bars say how ill each of the ten labels suits the digit: the lowest is what the net "
+        "takes it for. Beside them it is drawn again under each label. Take an example, or clear "
+        "it and draw.",
     ),
     "q2-7-way": (
         "From one face to another",

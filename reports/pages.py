@@ -150,7 +150,9 @@ def predicted(nb):
     """{question: what a reader is to predict} as the notebook's text asks it."""
     text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
     parts = QUESTION.split(text)[1:]  # number, title, text, number, ...
-    found = {number: PREDICT.search(part) for number, part in zip(parts[::3], parts[2::3])}
+    found = {
+        number: PREDICT.search(part) for number, part in zip(parts[::3], parts[2::3], strict=True)
+    }
     return {number: match[1] for number, match in found.items() if match}
 
 

@@ -73,7 +73,14 @@ def attempt(root, profile, name, work):
     fault = None
     try:
         publish_run(root, profile, name, work)
-    except (NotebookError, ResultError, PageError, live.LiveError, atomic.Unreadable, OSError) as error:
+    except (
+        NotebookError,
+        ResultError,
+        PageError,
+        live.LiveError,
+        atomic.Unreadable,
+        OSError,
+    ) as error:
         fault = str(error)
     except Exception as error:  # not foreseen, and the index still says so
         fault = f"{type(error).__name__}: {store.last_line(error)}"
@@ -119,7 +126,7 @@ def publish_run(root, profile, name, work):
 
 
 def taken_figures(folder, results):
-    """{file: bytes} of the kept figures, stored as they lie beside a page; the results name them so."""
+    """{file: bytes} of the kept figures as they lie beside a page; the results name them so."""
     for result in results:
         if result.get("figure"):
             result["figure"] = pictures.file_name(result["figure"])

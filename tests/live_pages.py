@@ -7,7 +7,6 @@ import shutil
 
 import numpy as np
 from conftest import CHROMIUM
-from firefox import Firefox
 from PIL import Image
 
 FIREFOX = next((path for path in map(shutil.which, ("firefox", "firefox-esr")) if path), None)
@@ -89,11 +88,13 @@ def explorers(tab):
 
 
 KEY = """new Promise((done) => {{
-    const box = {0}, control = box.querySelector('input[type=range], input[type=radio], select, input');
+    const box = {0}, kinds = 'input[type=range], input[type=radio], select, input';
+    const control = box.querySelector(kinds);
     control.focus();
     const before = box.dataset.drawn;
     let pressed;
-    control.addEventListener('input', () => {{ pressed = performance.now(); }}, {{ once: true, capture: true }});
+    const press = () => {{ pressed = performance.now(); }};
+    control.addEventListener('input', press, {{ once: true, capture: true }});
     const look = () => box.dataset.drawn !== before
         ? requestAnimationFrame(() => done(performance.now() - pressed)) : setTimeout(look, 0);
     look();
@@ -103,7 +104,7 @@ KEY = """new Promise((done) => {{
 def key_to_picture(tab, name, key, n=15):
     """Milliseconds from a key on the first control to the next painted frame: the median of n."""
     took = []
-    for i in range(n):
+    for _ in range(n):
         tab.evaluate(f"window.keyed = {KEY.format(BOX.format(name))}, 1")
         tab.press(key)
         took.append(tab.evaluate("window.keyed"))

@@ -1,4 +1,4 @@
-"""A page of explorers of every kind over small nets, made in this process: no kernel, no notebook."""
+"""A page of explorers of every kind over small nets, made in this process, without a kernel."""
 
 import base64
 

@@ -109,7 +109,9 @@ def stored(model, bits):
         getattr(model.graph, field).extend(items)
     model.graph.ClearField("value_info")
     for node in model.graph.node:
-        node.ClearField("metadata_props")  # where in which file: no reader asks, and no two builds agree
+        node.ClearField(
+            "metadata_props"
+        )  # where in which file: no reader asks, and no two builds agree
     model.ClearField("metadata_props")
     return model
 
@@ -158,7 +160,9 @@ def _error(session, about, values, wanted):
 def _frames(function, about, name, folder):
     """A sheet of what the function returns, a row for each place of the first control."""
     if not 1 <= len(about) <= 2 or any(one["kind"] == "area" for one in about.values()):
-        raise NotLive(f"explorer '{name}': frames take one or two controls, and it has {len(about)}")
+        raise NotLive(
+            f"explorer '{name}': frames take one or two controls, and it has {len(about)}"
+        )
     places = {key: of_ranges.places(one) for key, one in about.items()}
     counts = [len(values) for values in places.values()]
     if np.prod(counts) > FRAMES:

@@ -21,7 +21,8 @@ def described(function, ranges, view=None, by_index=True, steps=STEPS):
     """{name: description}. A start is the function's own default if it has one, else the middle of
     the range, the first choice, or the left half of the area.
 
-    by_index: a default among choices is an index; otherwise it is the choice itself. steps: of a slider of floats.
+    by_index: a default among choices is an index; otherwise it is the choice itself. steps: of a
+    slider of floats.
     """
     known = inspect.signature(function).parameters
     descriptions = {}

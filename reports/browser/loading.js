@@ -73,4 +73,4 @@ async function frames(about) { // the same, from a sheet with a place for each s
   };
 }
 const place = (about, value) =>
-  Math.round(about.kind === "choice" ? value : (value - about.low) / about.step);
+  "low" in about ? Math.round((value - about.low) / about.step) : +value;

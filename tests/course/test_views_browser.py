@@ -65,7 +65,9 @@ def state(widget):
     """The widget's traits as they reach a browser."""
     result = {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")}
     result = {
-        key: value for key, value in result.items() if isinstance(value, str | int | list | dict | bytes)
+        key: value
+        for key, value in result.items()
+        if isinstance(value, str | int | list | dict | bytes)
     }
     return {k: {"bytes": list(v)} if isinstance(v, bytes) else v for k, v in result.items()}
 

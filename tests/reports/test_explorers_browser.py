@@ -1,4 +1,4 @@
-"""Explorers in a page from a disk, in the browsers that are here: as the function, and for everybody."""
+"""Explorers in a page from a disk, in the browsers that are here: exact, and for everybody."""
 
 import pytest
 import small_explorers
@@ -62,8 +62,9 @@ def test_a_map_is_coloured_anew(tab):
 
 def test_a_key_changes_the_picture_soon_and_it_is_said(tab):
     assert key_to_picture(tab, "q1-1-net", RIGHT[tab.name], 5) < 100 * 10  # a busy machine
-    said = "new Promise((done) => setTimeout(() => done(document.querySelector('.said').textContent), 900))"
-    assert "grey levels from the start" in tab.evaluate(said)
+    said = "setTimeout(() => done(document.querySelector('.said').textContent), 900)"
+    text = tab.evaluate(f"new Promise((done) => {said})")
+    assert "grey levels from the start" in text
 
 
 def test_back_to_the_start(tab):
