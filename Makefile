@@ -90,7 +90,7 @@ front: $(READY) ## the pictures of the front page, from shipped models and kept 
 	$(PY) reports/front.py
 
 site: $(READY) ## the published copy: site/, which any static host serves (after make report)
-	$(PY) reports/site.py
+	$(PY) reports/published.py
 
 pages: $(READY) ## docs/pages.md: what every explorer of the quick report costs, in the browsers that are here
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(PY) tests/pages_table.py

@@ -25,9 +25,9 @@ VERDICTS = {
 HEROES = {
     "q3-5-own": (
         "What does a 4 cost that is called a 9?",
-        "The bars say how ill each of the ten labels suits the digit: the lowest is what the net "
-        "takes it for. Beside them it is drawn again under each label. Take an example, or clear "
-        "it and draw.",
+        "Predict first: which label but its own suits a 4 best? The bars say what each of the ten "
+        "costs, and the lowest is what the net takes the digit for. It is also drawn again under "
+        "each label. Take another example, or clear it and draw your own.",
     ),
     "q2-7-way": (
         "From one face to another",

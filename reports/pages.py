@@ -141,7 +141,7 @@ def explorer(output, moving, predictions):
         "explorer",
         poster=output.data.get("text/html", ""),
         live=moving.get(name),
-        predict=predictions.get(f"{question[1]}.{question[2]}") if question else None,
+        predict=predictions.pop(question and f"{question[1]}.{question[2]}", None),  # once
     )
     return nbformat.v4.new_output("display_data", {"text/html": html})
 

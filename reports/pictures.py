@@ -31,7 +31,7 @@ def file_name(name):
 
 @functools.lru_cache(64)  # a figure is shown, and kept
 def stored(content):
-    """The bytes of a picture as it lies beside a page: a PNG as lossless WebP, others as they are."""
+    """The bytes of a picture beside a page: a PNG as lossless WebP, all else as it is."""
     if content[:8] != b"\x89PNG\r\n\x1a\n":
         return content
     file = io.BytesIO()

@@ -74,7 +74,7 @@ def explore(
     panel.start(alt)
     if name is not None:
         shown = {"alt": alt, "grid": grid, "view": view, "bars": bars, "seen": seen}
-        shown |= {"axes": [x, y], "dots": views.dots(points, groups)}
+        shown |= {"axes": [x, y] if view == "plane" else None, "dots": views.dots(points, groups)}
         _keep(panel, shown, live)
     display(panel)
     return panel

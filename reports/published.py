@@ -1,4 +1,4 @@
-"""The published copy: python reports/site.py (make site) writes site/, for any static host.
+"""The published copy: python reports/published.py (make site) writes site/, for any static host.
 
 The quick report lies at its top, the full one in full/, and both lead to docs/, which is drawn here
 from the Markdown that the repository holds. It is made beside the old site and then takes its
