@@ -125,7 +125,7 @@ def drop_unshowable(nb, moving):
             data = output.get("data", {})
             if WIDGET in data:
                 if not noted and not is_progress(data[WIDGET].get("model_id"), state):
-                    shown.append(explorer(output, moving, predictions))
+                    shown.append(explorer(output, cell.id, moving, predictions))
                     noted = True
             elif "application/javascript" not in data:
                 shown.append(output)
@@ -133,12 +133,13 @@ def drop_unshowable(nb, moving):
             cell.outputs = shown
 
 
-def explorer(output, moving, predictions):
+def explorer(output, cell_id, moving, predictions):
     """The place of an explorer in the page, as an output of its cell."""
     name = output.metadata.get(WIDGET, {}).get("explorer", "")
     question = re.match(r"q(\d+)-(\d+)-", name)
     html = render(
         "explorer",
+        label=name or cell_id,
         poster=output.data.get("text/html", ""),
         live=moving.get(name),
         predict=predictions.pop(question and f"{question[1]}.{question[2]}", None),  # once

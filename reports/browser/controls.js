@@ -8,7 +8,7 @@ function slider(name, about, moved) {
   const id = `x-${++made}`, { low: min, high: max, step } = about;
   const steps = Math.round((max - min) / step);
   const input = element("input", { type: "range", id, min: 0, max: steps, step: 1 });
-  const said = element("output", {});
+  const said = element("span", { className: "value" });
   const get = () => min + input.value * step;
   const show = () => { said.textContent = short(about, get()); input.ariaValueText = said.textContent; };
   input.addEventListener("input", () => { show(); moved(); });

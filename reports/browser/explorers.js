@@ -3,28 +3,30 @@ const NEAR = "300px", QUIET = 400; // ms after the last move, before a change is
 async function start(section) {
   const about = await load(section.dataset.explorer), names = Object.keys(about.ranges);
   const run = await (about.live.how === "frames" ? frames : net)(about);
-  let busy = false, again = false, drawn = 0, stage, bars, first, timer;
-  const controls = names.map((name) => control(name, about.ranges[name], about, () => moved()));
+  let idle = null, again = false, drawn = 0, stage, bars, first, timer;
+  const touched = () => moved().catch((error) => failed(section, error));
+  const controls = names.map((name) => control(name, about.ranges[name], about, touched));
   const values = () => controls.map((one) => one.get());
   const reset = () => set(names.map((name) => about.ranges[name].start));
   const said = element("output", { className: "said" });
-  const beside = about.view === "plane" ? plane(about, controls, () => moved()) : null;
+  const beside = about.view === "plane" ? plane(about, controls, touched) : null;
 
-  async function set(all) {
+  function set(all) {
     controls.forEach((one, i) => one.set(all[i]));
-    await moved();
+    return moved();
   }
-  async function moved() { // what came while it was busy is drawn once, at the end
+  function moved() { // a promise: what came while it was busy is drawn once, at the end
     again = true;
-    if (busy) return;
-    busy = true;
+    idle ??= draw().finally(() => { idle = null; });
+    return idle;
+  }
+  async function draw() {
     while (again) {
       again = false;
       beside?.follow();
       show(await run(values()));
       await new Promise(requestAnimationFrame);
     }
-    busy = false;
   }
   function show([output, numbers]) {
     if (!stage) begin(output, numbers);
@@ -56,7 +58,7 @@ async function start(section) {
       before.push(rendered("bars", bars));
     }
     const back = element("button", { type: "button" }, "Back to the start");
-    back.addEventListener("click", reset);
+    back.addEventListener("click", () => reset().catch((error) => failed(section, error)));
     section.querySelector(".poster").replaceWith(
       element("div", { className: "controls" }, ...inside),
       element("div", { className: "stage" }, ...before, stage.box),
