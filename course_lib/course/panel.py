@@ -88,6 +88,20 @@ class Panel(widgets.VBox):
         if self.stage.children[-1] is not shown:
             self.stage.children = (*self.stage.children[:-1], shown)
 
+    def add(self, view, x, y, points, groups, alt, bars):
+        """What a view puts beside the picture, and the bars."""
+        if view == "plane":
+            self.add_plane(x, y, points, groups)
+        if view == "area":
+            self.add_area(alt)
+        if (
+            view == "map"
+        ):  # points in place of pictures, in the colours that the function gives them
+            self.points = points
+        if bars:
+            self.bars = views.Bars(**bars)
+            self._put_beside(self.bars)
+
     def add_plane(self, x, y, points, groups):
         """A plane beside the picture; it moves the sliders x and y, and they move it."""
         self.pair = [self.controls[x], self.controls[y]]
@@ -104,15 +118,6 @@ class Panel(widgets.VBox):
         """An area to draw a mask in, beside the pictures."""
         self.area = views.Area(self.about[of_ranges.AREA], alt)
         self._put_beside(self.area)
-
-    def add_map(self, points):
-        """Points in place of pictures, in the colours that the function gives them."""
-        self.points = points
-
-    def add_bars(self, names, title="", most=None):
-        """Bars before the picture, for the numbers that the function returns with it."""
-        self.bars = views.Bars(names=names, title=title, most=most)
-        self._put_beside(self.bars)
 
     def _put_beside(self, view):
         before = () if self.stage is self else self.stage.children[:-1]

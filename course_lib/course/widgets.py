@@ -36,25 +36,16 @@ def explore(
 ):
     """Controls over pictures(**values), a function of tensors; returns the panel, shown.
 
-    pictures: takes tensors, for each range of floats (1,) float32, for ints and choices (the index)
-    (1,) int64, for ticks (1,) bool, and returns pictures (N, C, H, W) in [0, 1]. ranges: name =
-    (low, high), a list of choices, or (False, True). name: its question and a word, "q2-7-latents".
-    alt: what the first picture shows, for those who cannot see it. grid: how pictures are laid out,
-    for figures.image_grid. seen: which pictures the net has learned from, in words.
-
-    view="plane": x and y name two ranges of floats, which become a plane to drag in, too; points
-    (N, 2) are its dots, groups (N,) their colours. view="area": the reader draws the mask on the
-    first of the pictures; mask=(height, width), and it arrives as (1, 1, H, W), 1 where drawn.
-    view="map": pictures returns (N,), 0 or 1 for each of the points (N, 2), their colour.
-
-    bars=dict(names=[...], title="nats"): pictures returns (pictures, numbers), K numbers that stand
-    beside them as bars; most=: how long the longest bar is.
-
-    live: how it moves in a page without a kernel, "net" (the function itself), "frames" (all of its
-    pictures, recorded; two controls at most) or None.
+    pictures: takes tensors (1,), float32 for ranges of floats, int64 for ints and choices (the
+    index), bool for ticks; returns pictures (N, C, H, W) in [0, 1]. ranges: name = (low, high), a
+    list of choices, or (False, True). name: its question and a word, "q2-7-latents". alt: what the
+    first picture shows, for those who cannot see it. grid: for figures.image_grid. seen: which
+    pictures the net has learned from, in words. view: "plane" (of the ranges x and y, with points
+    and groups), "area" (mask=(height, width), drawn) or "map" (of points). bars: dict(names=[...],
+    title="nats"), for numbers that are returned with the pictures. live: how it moves in a page
+    without a kernel, "net", "frames" or None. More on all of them: docs/explorers.md.
 
     Without a name: draw(**values) takes plain values and returns a Figure, which is shown as it is.
-
     What `pictures` reads by name is bound now: a name that a later cell uses again does not change
     the panel. An error is shown in the picture's place and goes with the next move that works.
     """
@@ -62,15 +53,8 @@ def explore(
     about = of_ranges.described(pictures, ranges, view, name is not None, steps)
     explorer_checks.call(pictures, name, alt, view, about, x, y)
     panel = Panel(bound(pictures), about, name, grid)
-    if view == "plane":
-        panel.add_plane(x, y, points, groups)
-    if view == "area":
-        panel.add_area(alt)
-    if view == "map":
-        panel.add_map(points)
-    if bars:
-        bars["names"] = [str(one) for one in bars["names"]]
-        panel.add_bars(**bars)
+    bars = bars and bars | {"names": [str(one) for one in bars["names"]]}
+    panel.add(view, x, y, points, groups, alt, bars)
     panel.start(alt)
     if name is not None:
         shown = {"alt": alt, "grid": grid, "view": view, "bars": bars, "seen": seen}

@@ -14,6 +14,15 @@
       document.querySelectorAll("details.input").forEach((one) => { one.open = shown; });
     });
   }
+  const reach = () => { // what scrolls sideways can be reached by keyboard
+    for (const box of document.querySelectorAll('.html, .text > table, math[display="block"]')) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true);
+  addEventListener("load", reach);
   const links = [...document.querySelectorAll(".contents a")]; // the question that is being read
   const mark = () => {
     const above = links.filter((link) => document.querySelector(link.hash)?.getBoundingClientRect().top < 160);
