@@ -124,7 +124,8 @@ def drop_unshowable(nb, moving):
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if WIDGET in data:
-                if not noted and not is_progress(data[WIDGET].get("model_id"), state):
+                is_one = not is_progress(data[WIDGET].get("model_id"), state)
+                if is_one and ("text/html" in data or not noted):
                     shown.append(explorer(output, cell.id, moving, predictions))
                     noted = True
             elif "application/javascript" not in data:
