@@ -30,7 +30,7 @@ MANY = 500_000  # bytes as float16; a larger net is stored in 8 bits
 LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
 FRAMES = 600  # at most, of at most two controls
 SETTINGS = 5  # at which page and function are compared
-EXACT = 1_000_000  # bytes of frames without any loss; larger ones are stored with a little
+EXACT = 2_400_000  # bytes of frames without any loss; larger ones are stored with a little
 # Levels of 255 by which page and function may differ, by how it is stored.
 ALLOWED = {16: 1, 8: 5, "frames": 40}
 
@@ -172,7 +172,7 @@ def _frames(function, about, name, folder):
     pixels = _tiled(torch.cat(frames), counts[-1] * len(frames[0]))
     picture = _webp(pixels)
     if len(picture) > EXACT:
-        picture = _webp(pixels, lossless=False, quality=90)
+        picture = _webp(pixels, lossless=False, quality=95)
     shown = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), dtype=int)
     parts = {"shape": list(frames[0].shape), "bytes": len(picture)}
     parts["error"] = int(np.abs(shown - pixels).max())
