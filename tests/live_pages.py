@@ -11,7 +11,17 @@ from PIL import Image
 
 FIREFOX = next((path for path in map(shutil.which, ("firefox", "firefox-esr")) if path), None)
 BROWSERS = {"chromium": CHROMIUM, "firefox": FIREFOX}
-RIGHT = {"chromium": "ArrowRight", "firefox": "\ue014"}
+KEYS = {
+    "chromium": {"up": "ArrowUp", "down": "ArrowDown", "space": "Space"},
+    "firefox": {"up": "\ue013", "down": "\ue015", "space": " "},
+}
+# Which key changes the first control: a slider goes up where it can, a list down.
+WHICH = """(() => {{
+    const one = {0}.querySelector('input[type=range], input[type=radio], select, input');
+    if (one.type === 'checkbox') return 'space';
+    if (one.type === 'range') return +one.value < +one.max ? 'up' : 'down';
+    return one.tagName === 'SELECT' && one.selectedIndex === one.length - 1 ? 'up' : 'down';
+}})()"""
 
 BOX = "document.querySelector('[data-explorer^=\"{0}-\"]')"
 # Comes near, and is drawn: milliseconds, or what went wrong.
@@ -87,7 +97,8 @@ def explorers(tab):
     )
 
 
-KEY = """new Promise((done) => {{
+KEY = """new Promise((done, fail) => {{
+    setTimeout(() => fail(new Error('no picture after a key')), 60000);
     const box = {0}, kinds = 'input[type=range], input[type=radio], select, input';
     const control = box.querySelector(kinds);
     control.focus();
@@ -101,11 +112,11 @@ KEY = """new Promise((done) => {{
 }})"""
 
 
-def key_to_picture(tab, name, key, n=15):
+def key_to_picture(tab, name, browser, n=15):
     """Milliseconds from a key on the first control to the next painted frame: the median of n."""
     took = []
     for _ in range(n):
         tab.evaluate(f"window.keyed = {KEY.format(BOX.format(name))}, 1")
-        tab.press(key)
+        tab.press(KEYS[browser][tab.evaluate(WHICH.format(BOX.format(name)))])
         took.append(tab.evaluate("window.keyed"))
     return float(np.median(took))

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from live_pages import BROWSERS, RIGHT, Chromium, difference, explorers, key_to_picture, start
+from live_pages import BROWSERS, Chromium, difference, explorers, key_to_picture, start
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +59,7 @@ def measure(tab, browser, page, rows):
         row = rows.setdefault(name, {"": f"{page.stem[:2]} {name}", "bytes": f"{live['bytes']:,}"})
         row["stored"] = {8: "8 bits", 16: "float16"}.get(live.get("bits"), "frames")
         row[f"{browser}: start, ms"] = f"{began[name]:.0f}"
-        row[f"{browser}: key, ms"] = f"{key_to_picture(tab, name, RIGHT[browser]):.0f}"
+        row[f"{browser}: key, ms"] = f"{key_to_picture(tab, name, browser):.0f}"
         if about["view"] != "map":
             row[f"{browser}: differs"] = str(difference(tab, name, about, OUT / "live"))
         print(row, flush=True)
