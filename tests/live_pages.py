@@ -17,7 +17,7 @@ KEYS = {
 }
 # Which key changes the first control: a slider goes up where it can, a list down.
 WHICH = """(() => {{
-    const one = {0}.querySelector('input[type=range], input[type=radio], select, input');
+    const one = {0}.querySelector('.controls input, .controls select');
     if (one.type === 'checkbox') return 'space';
     if (one.type === 'range') return +one.value < +one.max ? 'up' : 'down';
     return one.tagName === 'SELECT' && one.selectedIndex === one.length - 1 ? 'up' : 'down';
@@ -99,8 +99,7 @@ def explorers(tab):
 
 KEY = """new Promise((done, fail) => {{
     setTimeout(() => fail(new Error('no picture after a key')), 60000);
-    const box = {0}, kinds = 'input[type=range], input[type=radio], select, input';
-    const control = box.querySelector(kinds);
+    const box = {0}, control = box.querySelector('.controls input, .controls select');
     control.focus();
     const before = box.dataset.drawn;
     let pressed;

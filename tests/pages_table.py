@@ -36,7 +36,7 @@ def main():
                 for page in sorted(OUT.glob("[0-9][0-9]_*.html")):
                     measure(tab, browser, page, rows)
                 tab.close()
-    write_text(PAGE, with_table(PAGE.read_text(encoding="utf-8"), rows))
+            write_text(PAGE, with_table(PAGE.read_text(encoding="utf-8"), rows))
 
 
 def opened(browser, path, playwright, folder):
@@ -59,7 +59,8 @@ def measure(tab, browser, page, rows):
         row = rows.setdefault(name, {"": f"{page.stem[:2]} {name}", "bytes": f"{live['bytes']:,}"})
         row["stored"] = {8: "8 bits", 16: "float16"}.get(live.get("bits"), "frames")
         row[f"{browser}: start, ms"] = f"{began[name]:.0f}"
-        row[f"{browser}: key, ms"] = f"{key_to_picture(tab, name, browser):.0f}"
+        if any(one["kind"] != "area" for one in about["ranges"].values()):
+            row[f"{browser}: key, ms"] = f"{key_to_picture(tab, name, browser):.0f}"
         if about["view"] != "map":
             row[f"{browser}: differs"] = str(difference(tab, name, about, OUT / "live"))
         print(row, flush=True)
