@@ -22,24 +22,25 @@ PICTURES = ROOT / "docs" / "pictures"
 SIZE = (240, 120)
 # notebook: (figure, the part of it that is shown: left, upper, width in pixels)
 PARTS = {
-    "01": ("quick/figures/q1-1-random.png", 0, 0, 480),
-    "02": ("quick/figures/q2-4-32.png", 0, 0, 480),
-    "03": ("quick/figures/q3-4-grid.png", 0, 0, 480),
-    "04": ("full/figures/q4-7-grid.png", 468, 16, 440),
-    "05": ("quick/figures/q5-3-32.png", 0, 0, 480),
-    "06": ("quick/figures/q6-3-pairs.png", 66, 0, 500),
-    "07": ("quick/figures/q7-2-digits.png", 0, 0, 480),
-    "08": ("full/figures/q8-3-faces.png", 196, 85, 360),
+    "01": ("quick/figures/q1-1-random", 0, 0, 480),
+    "02": ("quick/figures/q2-4-32", 0, 0, 480),
+    "03": ("quick/figures/q3-4-grid", 0, 0, 480),
+    "04": ("full/figures/q4-7-grid", 468, 16, 440),
+    "05": ("quick/figures/q5-3-32", 0, 0, 480),
+    "06": ("quick/figures/q6-3-pairs", 66, 0, 500),
+    "07": ("quick/figures/q7-2-digits", 0, 0, 480),
+    "08": ("full/figures/q8-3-faces", 196, 85, 360),
 }
 
 
 def main():
     for number, (name, left, upper, width) in PARTS.items():
         path = ROOT / "reports" / name
-        if not path.exists():
+        found = [path.with_suffix(kind) for kind in (".webp", ".png")]
+        if not any(file.exists() for file in found):
             print(f"front: {path} is missing; make its report first", file=sys.stderr)
             return 1
-        picture = Image.open(path).convert("RGB")
+        picture = Image.open(next(file for file in found if file.exists())).convert("RGB")
         height = min(width * SIZE[1] // SIZE[0], picture.height - upper)
         part = picture.crop((left, upper, min(left + width, picture.width), upper + height))
         save(part.resize(SIZE, Image.LANCZOS), PICTURES / f"{number}.png")
