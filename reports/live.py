@@ -7,6 +7,7 @@ names those that it was made with, and explorers of one net share its tensors.
 
 import base64
 import functools
+import gzip
 import hashlib
 import json
 from pathlib import Path
@@ -60,7 +61,9 @@ def of_explorer(about, folder):
     name = f"{about['name']}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
     files = {f"{name}.js": given(name, content)}
     for file in wanted:
-        files[f"{file}.js"] = given(file, json.dumps(text((folder / file).read_bytes())))
+        content = (folder / file).read_bytes()
+        content = content if file.endswith(".webp") else gzip.compress(content, mtime=0)
+        files[f"{file}.js"] = given(file, json.dumps(text(content)))
     return files | {live["expected"]: (folder / live["expected"]).read_bytes()}
 
 

@@ -50,7 +50,7 @@ class Firefox:
 
     def evaluate(self, text):
         """The JSON value of an expression, waited for if it is a promise."""
-        whole = f"Promise.resolve({text}).then((value) => JSON.stringify(value ?? null))"
+        whole = f"Promise.resolve(({text})).then((value) => JSON.stringify(value ?? null))"
         target = {"context": self.tab}
         answer = self.ask("script.evaluate", expression=whole, target=target, awaitPromise=True)
         if answer["type"] == "exception":

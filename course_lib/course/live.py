@@ -3,9 +3,9 @@
 Only while a report is built: explore() hands the files over beside the results, as results do.
 What is made of them there, this file does not know.
 
-The model's large tensors lie in files of their own, named by their content, so that explorers of
-one net share them. They are stored as float16, and those of a larger net in 8 bits where that is
-exact enough.
+The model's tensors lie in files of their own, named by their content, so that explorers of one net
+share them. They are stored as float16, and the widest of a larger net in 8 bits where that is exact
+enough.
 """
 
 import hashlib
@@ -26,7 +26,8 @@ from course_lib.atomic import write_bytes
 from course_lib.course import exporting
 from course_lib.course import ranges as of_ranges
 
-MANY = 500_000  # bytes as float16; a larger net is stored in 8 bits
+MANY = 200_000  # bytes as float16; a larger net is stored in 8 bits:
+WIDE = 60_000  # those of its tensors with more numbers; an error in the small last layers shows most
 LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
 FRAMES = 600  # at most, of at most two controls
 SETTINGS = 5  # at which page and function are compared
@@ -97,7 +98,7 @@ def stored(model, bits):
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < LARGE:
             kept.append(tensor)
-        elif bits == 8 and values.ndim > 1:
+        elif bits == 8 and values.ndim > 1 and values.size > WIDE:
             parts, node = _in_8_bits(tensor.name, values)
             small, nodes = [*small, *parts], [*nodes, node]
         else:

@@ -14,6 +14,10 @@ function load(file) { // a promise of what the script `file`.js gives; asked for
 }
 const give = (file, content) => asked[file].resolve(content);
 const unpacked = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+async function unzipped(text) {
+  const bytes = new Blob([unpacked(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(bytes).arrayBuffer());
+}
 
 function element(tag, properties = {}, ...children) {
   const one = Object.assign(document.createElement(tag), properties);
@@ -24,21 +28,21 @@ function element(tag, properties = {}, ...children) {
 let started, queue = Promise.resolve();
 function runtime() { // ONNX Runtime Web, in the one way that starts from a disk in every browser
   started ??= load("onnxruntime").then(async ({ glue, wasm }) => {
-    const zipped = new Blob([unpacked(wasm)]).stream();
-    const bytes = new Response(zipped.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
     const mjs = URL.createObjectURL(new Blob([glue], { type: "text/javascript" }));
-    Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: await bytes, wasmPaths: { mjs } });
+    const wasmBinary = (await unzipped(wasm)).buffer;
+    Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary, wasmPaths: { mjs } });
     return ort;
   });
   return started;
 }
 
 async function net(about) { // run(values) -> [{ data, dims }, ...]
+  const file = async (name) => unzipped(await load(name)), names = about.live.tensors;
   const [ort, graph, ...tensors] = await Promise.all(
-    [runtime(), load(about.live.graph), ...about.live.tensors.map(load)]);
-  const externalData = about.live.tensors.map((path, i) => ({ path, data: unpacked(tensors[i]) }));
+    [runtime(), file(about.live.graph), ...names.map(file)]);
+  const externalData = names.map((path, i) => ({ path, data: tensors[i] }));
   const options = { executionProviders: ["wasm"], externalData };
-  const inTurn = queue.then(() => ort.InferenceSession.create(unpacked(graph), options));
+  const inTurn = queue.then(() => ort.InferenceSession.create(graph, options));
   queue = inTurn.catch(() => {});
   const session = await inTurn, ranges = Object.values(about.ranges);
   return async (values) => {

@@ -1,6 +1,9 @@
 """The scripts beside a page: what is in them, limits, what goes."""
 
+import base64
+import gzip
 import hashlib
+import random
 import re
 
 import live
@@ -11,9 +14,10 @@ from course_lib.atomic import write_bytes, write_json
 
 
 def kept(folder, name="q1-1-x", size=30):
-    """What a run leaves of an explorer whose net has `size` bytes."""
+    """What a run leaves of an explorer whose net has `size` bytes, which cannot be zipped."""
     for file in ("g.onnx", "e.webp", "t.bin"):
-        write_bytes(folder / "explorers" / "live" / file, b"x" * (size if file == "t.bin" else 30))
+        content = random.Random(0).randbytes(size if file == "t.bin" else 30)
+        write_bytes(folder / "explorers" / "live" / file, content)
     about = {"name": name, "alt": "A face.", "seen": "faces", "ranges": {"b": {}, "a": {}}}
     about["live"] = {"graph": "g.onnx", "tensors": ["t.bin"], "expected": "e.webp"}
     write_json(folder / "explorers" / f"{name}.json", about)
@@ -25,7 +29,8 @@ def test_an_explorer_becomes_scripts_that_give(tmp_path):
     script = explorers["q1-1-x"]["script"]
     assert re.fullmatch(r"q1-1-x-[0-9a-f]{12}", script)
     assert set(files) == {f"{script}.js", "g.onnx.js", "t.bin.js", "e.webp"}
-    assert files["t.bin.js"].startswith(b'explorers.give("t.bin", "eHh4')
+    given = re.fullmatch(r'explorers.give\("t.bin", "(.*)"\);\n', files["t.bin.js"].decode())[1]
+    assert gzip.decompress(base64.b64decode(given)) == random.Random(0).randbytes(30)
     assert files[f"{script}.js"].index(b'"b"') < files[f"{script}.js"].index(b'"a"')  # as they came
 
 
