@@ -191,7 +191,8 @@ def environment():
         undefined=jinja2.StrictUndefined,
     )
     made.filters["inline"] = inline_markdown
-    for made_by in (wording.number, wording.ordered, wording.day, wording.duration):
+    sayings = (wording.number, wording.ordered, wording.day, wording.duration, wording.short)
+    for made_by in sayings:
         made.filters[made_by.__name__] = made_by
     made.globals["code_css"] = code_css()
     made.globals["views_css"] = live.style()

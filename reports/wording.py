@@ -41,6 +41,12 @@ def duration(seconds):
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def short(name):
+    """A notebook's name as people say it: 06_acgan -> 06 ACGAN."""
+    said = re.sub(r"(ac)?gan|c?vae", lambda found: found[0].upper(), name.replace("_", " "))
+    return said.replace("infoGAN", "InfoGAN").replace("multilevel", "multi-level")
+
+
 def ordered(protocol):
     """A protocol's (key, value) pairs, the agreed keys first."""
     keys = [key for key in PROTOCOL if key in protocol]

@@ -251,3 +251,16 @@ def test_a_formula_that_cannot_be_read_is_said_on_one_line(latex):
 )
 def test_a_notebooks_links_lead_from_its_page_to_the_same_place(written, on_the_page):
     assert f'href="{on_the_page}"' in markup.to_html(f"[there]({written})")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("06_acgan", "06 ACGAN"),
+        ("07_infogan", "07 InfoGAN"),
+        ("04_multilevel_vae", "04 multi-level VAE"),
+        ("01_autoencoder", "01 autoencoder"),
+    ],
+)
+def test_a_notebook_is_named_as_people_say_it(name, said):
+    assert wording.short(name) == said
