@@ -55,6 +55,7 @@ def page(nb, name, links, moving=None):
         for unwanted in (SOLUTION, THIS_PAGE, NO_COLAB):
             cell.source = unwanted.sub("", cell.source)
     body = in_words(exporter().from_notebook_node(nb)[0])
+    body = body.replace("<th></th>", "<td></td>")  # pandas' corner of a table heads nothing
     title, questions = outline(nb, name)
     content = {"title": title, "body": body, "questions": questions, "live": bool(moving)}
     html = render("page", **content, **around(name, links))
@@ -118,44 +119,30 @@ def picture(file, content, about):
 def drop_unshowable(nb, moving):
     """Scripts go, and progress bars drawn as widgets; of an explorer its place and poster stay."""
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    predictions = predicted(nb)
+    predict = None  # the last one above
     for cell in nb.cells:
         shown, noted = [], False
+        if cell.cell_type == "markdown" and (found := PREDICT.search(cell.source)):
+            predict = found[1]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if WIDGET in data:
                 is_one = not is_progress(data[WIDGET].get("model_id"), state)
                 if is_one and ("text/html" in data or not noted):
-                    shown.append(explorer(output, cell.id, moving, predictions))
-                    noted = True
+                    shown.append(explorer(output, cell.id, moving, predict))
+                    predict, noted = None, True  # once
             elif "application/javascript" not in data:
                 shown.append(output)
         if "outputs" in cell:
             cell.outputs = shown
 
 
-def explorer(output, cell_id, moving, predictions):
+def explorer(output, cell_id, moving, predict):
     """The place of an explorer in the page, as an output of its cell."""
     name = output.metadata.get(WIDGET, {}).get("explorer", "")
-    question = re.match(r"q(\d+)-(\d+)-", name)
-    html = render(
-        "explorer",
-        label=name or cell_id,
-        poster=output.data.get("text/html", ""),
-        live=moving.get(name),
-        predict=predictions.pop(question and f"{question[1]}.{question[2]}", None),  # once
-    )
+    poster, live = output.data.get("text/html", ""), moving.get(name)
+    html = render("explorer", label=name or cell_id, poster=poster, live=live, predict=predict)
     return nbformat.v4.new_output("display_data", {"text/html": html})
-
-
-def predicted(nb):
-    """{question: what a reader is to predict} as the notebook's text asks it."""
-    text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
-    parts = QUESTION.split(text)[1:]  # number, title, text, number, ...
-    found = {
-        number: PREDICT.search(part) for number, part in zip(parts[::3], parts[2::3], strict=True)
-    }
-    return {number: match[1] for number, match in found.items() if match}
 
 
 def is_progress(model_id, state):
