@@ -19,7 +19,7 @@ from course_lib.atomic import write_text
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("*.html", "results.json", "figures/*", "live/*.js")
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
-LIMIT = 25_000_000  # bytes of a report
+LIMIT = 25_000_000  # bytes of what a reader sees of a report
 
 
 def main(root=ROOT):
