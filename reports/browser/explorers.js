@@ -44,7 +44,8 @@ async function start(section) {
       : `${words(name)} ${short(about.ranges[name], controls[i].get())}`).filter(Boolean);
     if (output.data && about.view !== "map") {
       const sum = output.data.reduce((total, v, i) => total + Math.abs(v - first[i]), 0);
-      texts.push(`on average ${(255 * sum / first.length).toFixed(1)} of 255 grey levels from the start`);
+      const levels = (255 * sum / first.length).toFixed(1);
+      if (sum) texts.push(`on average ${levels} of 255 grey levels from the start`);
     }
     return texts.join(", ");
   }
