@@ -31,8 +31,9 @@ def points():
     return tomllib.loads((ROOT / "grading" / "points.toml").read_text(encoding="utf-8"))
 
 
+@cache
 def notebooks(root=ROOT):
-    """{"02_vae": its notebook} of all that belong to the class."""
+    """{"02_vae": its notebook} of all that belong to the class; nobody changes them."""
     read = {p.stem: nbformat.read(p, 4) for p in sorted((root / "notebooks").glob("*.ipynb"))}
     return {name: nb for name, nb in read.items() if questions(nb)}
 

@@ -51,9 +51,9 @@ def managed(folder, library, unsafe):
 
         def write_connection_file(self, **given):
             super().write_connection_file(**given)
-            if os.geteuid() == 0 and not unsafe:  # nobody reads it, and makes sockets beside it
+            if os.geteuid() == 0 and not unsafe:  # the kernel reads it, and makes sockets beside it
                 for path in (folder, self.connection_file):
-                    os.chown(path, sandbox.NOBODY, sandbox.NOBODY)
+                    os.chown(path, sandbox.uid(), sandbox.uid())
 
     return Sandboxed
 

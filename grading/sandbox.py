@@ -1,6 +1,6 @@
 """A command without network, files, processes or identity of this machine, by bubblewrap.
 
-Real root needs no user namespace and becomes nobody inside; any other user stays itself in a
+Real root needs no user namespace and becomes a user whom nobody else is; any other user stays itself in a
 namespace. Only what is named is mounted: the interpreter, its packages, the students' library.
 """
 
@@ -10,11 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOBODY = 65534
 MOST_MEMORY, MOST_FILE, MOST_TMP = 3 << 30, 16 << 20, 64 << 20  # bytes
 LIMITS = ["--core=0", f"--fsize={MOST_FILE}", "--nofile=256", "--nproc=64", f"--data={MOST_MEMORY}"]
 ENVIRONMENT = {
     "HOME": "/tmp",
+    "USER": "student",
     "PATH": "/usr/bin",
     "LANG": "C.UTF-8",
     "OMP_NUM_THREADS": "1",
@@ -42,8 +42,14 @@ def capabilities():
     return [word for cap in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{cap}")]
 
 
+def uid():
+    """A user for this process's kernel alone: a limit on processes is one of all that a user runs,
+    so that a fork bomb would starve the kernels beside it."""
+    return 2_000_000_000 + os.getpid()
+
+
 def as_nobody():
-    words = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    words = [f"--reuid={uid()}", f"--regid={uid()}", "--clear-groups"]
     return ["setpriv", *words, "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
 
 

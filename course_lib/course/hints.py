@@ -23,7 +23,7 @@ def kind(found, expected, mistakes=None):
         return shape_of(found, expected)
     if not found.isfinite().all():
         return "Some values are infinite or not a number: which input makes them so?"
-    for text, wrong in {**(mistakes or {}), **general(found, expected)}.items():
+    for text, wrong in [*(mistakes or {}).items(), *general(found, expected).items()]:
         if explains(torch.as_tensor(wrong).detach().double().cpu(), found):
             return f"It looks as if {text}."
     right = torch.isclose(found, expected, rtol=ALMOST).double().mean()

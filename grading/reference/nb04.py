@@ -8,7 +8,8 @@ from grading.reference import nb02
 
 
 def product(mu, logvar, group, n_groups):
-    mean, spread = torch.zeros(2, n_groups, mu.shape[1], dtype=torch.float64)
+    mean = torch.zeros(n_groups, mu.shape[1], dtype=torch.float64)
+    spread = mean.clone()
     for g in range(n_groups):
         members = (group == g).nonzero()[:, 0]
         if len(members):
