@@ -5,37 +5,52 @@ import copy
 import hashlib
 import re
 
-BEGIN, END = "BEGIN SOLUTION", "END SOLUTION"
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
+MARK = re.compile(r"^(\s*)\S.*?\b(BEGIN|END) (SOLUTION|ANSWER)\b *([\d.]*)")
 
 
-def of_question(line):
-    """The stub of the library's region that a line opens, as ### BEGIN SOLUTION 2.1."""
-    name = line.partition(BEGIN)[2].strip()
-    return f'raise NotImplementedError("question {name} asks for this: see its notebook")'
+def without_solutions(source, stub=lambda question: STUB, kinds=("SOLUTION",)):
+    """A source with a stub in the place of each region of these kinds; the marks of others go, what
+    is between them stays. ValueError where marks are not in pairs.
 
-
-def without_solutions(source, stub=lambda line: STUB):
-    """A source with a stub in the place of each region. ValueError where marks are not in pairs."""
-    lines, inside = [], False
+    SOLUTION: students write it. ANSWER: a part of the library that says the same, on which the rest
+    of the course runs: only what the sandbox mounts lacks it.
+    """
+    lines, opened = [], None
     for line in source.split("\n"):
-        if BEGIN in line or END in line:
-            if (BEGIN in line) == inside:
-                raise ValueError(f"BEGIN SOLUTION and END SOLUTION are not in pairs at: {line}")
-            inside = BEGIN in line
-            indent = re.match(r"\s*", line)[0]
-            lines += [indent + text for text in stub(line).split("\n")] if inside else []
-        elif not inside:
+        mark = MARK.match(line)
+        if mark:
+            opened = crossed(opened, mark, line)
+            if opened in kinds:
+                lines += [mark[1] + text for text in stub(mark[4]).split("\n")]
+        elif opened not in kinds:
             lines.append(line)
-    if inside:
-        raise ValueError("a BEGIN SOLUTION has no END SOLUTION")
+    if opened:
+        raise ValueError(f"a BEGIN {opened} has no END {opened}")
     return "\n".join(lines)
 
 
-def regions(source):
-    """The lines of all regions, without the marks."""
-    parts = re.split(rf"^.*(?:{BEGIN}|{END}).*$", source, flags=re.MULTILINE)
-    return [line for part in parts[1::2] for line in part.splitlines() if line.strip()]
+def crossed(opened, mark, line):
+    """The kind of region that is open after a mark, None where none is."""
+    if (mark[2] == "BEGIN") == (opened is not None) or (opened or mark[3]) != mark[3]:
+        raise ValueError(f"BEGIN and END are not in pairs at: {line}")
+    return mark[3] if mark[2] == "BEGIN" else None
+
+
+def of_question(name):
+    """The stub of a region of the library."""
+    return f'raise NotImplementedError("question {name} asks for this: see its notebook")'
+
+
+def regions(source, kinds=("SOLUTION",)):
+    """The lines of all regions of these kinds, without the marks."""
+    lines, opened = [], None
+    for line in source.split("\n"):
+        if mark := MARK.match(line):
+            opened = crossed(opened, mark, line)
+        elif opened in kinds and line.strip():
+            lines.append(line)
+    return lines
 
 
 def released(nb):

@@ -12,8 +12,9 @@ import nbformat
 from course_lib.atomic import write_text
 from grading import course, cut
 
-COPIED = ("data", "weights", "reports/claims.toml", "LICENSE", "CITATION.cff", "requirements.txt")
-COPIED += ("notebooks/matplotlibrc", "notebooks/colab.sh", "pyproject.toml")
+# Not reports/claims.toml: its verdicts answer the texts.
+COPIED = ("data", "weights", "LICENSE", "CITATION.cff", "requirements.txt")
+COPIED += ("notebooks/matplotlibrc", "docs/glossary.md")
 OWN = Path(__file__).parent / "student"  # README.md and Makefile of a release
 
 
@@ -33,7 +34,7 @@ def release(folder, root=course.ROOT):
     return sorted(course.notebooks(root))
 
 
-def library(folder, root=course.ROOT):
+def library(folder, root=course.ROOT, kinds=("SOLUTION",)):
     """The students' course_lib: every region is a stub that says which question asks for it."""
     if folder.exists():
         shutil.rmtree(folder)
@@ -41,7 +42,7 @@ def library(folder, root=course.ROOT):
         if path.suffix == ".py":
             text = path.read_text(encoding="utf-8")
             place = folder / path.relative_to(root / "course_lib")
-            write_text(place, cut.without_solutions(text, cut.of_question))
+            write_text(place, cut.without_solutions(text, cut.of_question, kinds))
         elif path.suffix in {".js", ".css"}:
             copy(path, folder / path.relative_to(root / "course_lib"))
 
@@ -53,6 +54,11 @@ def copy(source, place):
         shutil.copytree(source, place)
     elif source.exists():
         shutil.copyfile(source, place)
+
+
+def for_grading(folder):
+    """The library that the sandbox mounts: no function of it answers a question."""
+    library(folder, kinds=("SOLUTION", "ANSWER"))
 
 
 def main(words):

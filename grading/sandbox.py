@@ -1,7 +1,8 @@
 """A command without network, files, processes or identity of this machine, by bubblewrap.
 
-Real root needs no user namespace and becomes a user whom nobody else is; any other user stays itself in a
-namespace. Only what is named is mounted: the interpreter, its packages, the students' library.
+Real root needs no user namespace and becomes a user whom nobody else is; any other user stays
+itself in a namespace. Only what is named is mounted: the interpreter, its packages, the students'
+library.
 """
 
 import os

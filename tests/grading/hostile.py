@@ -134,7 +134,7 @@ HANDED = {
     "forged alone": (
         first(f"{FORGED}\nimport course_lib.course.hand_in as m\n"
               "m.hand_in = lambda *a, **k: display(forged, raw=True)"), "off by"),
-    "as text": (inside("print({'question': '2.1', 'parts': {'kl': {'value': [0] * 6}}})"), "off by"),
+    "as text": (inside("print({'question': '2.1', 'parts': {'kl': [0] * 6}})"), "off by"),
     "NaN": (giving("mu_q.sum(1) * float('nan')"), "finite"),
     "infinite": (giving("mu_q.sum(1) + float('inf')"), "finite"),
     "words": (giving("['1.0'] * 6"), "stops with"),

@@ -30,7 +30,7 @@ def two_questions():
 @pytest.fixture(scope="module")
 def about(tmp_path_factory):
     place = tmp_path_factory.mktemp("library")
-    work.release.library(place / "course_lib")
+    work.release.for_grading(place / "course_lib")
     place.chmod(0o755)
     return {"seed": 12345, "seconds": SECONDS, "library": str(place), "unsafe": False}
 
