@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from course_lib.atomic import Busy, locked
-from grading import cluster, course, records, sandbox, submissions, work
+from grading import cluster, course, cut, grade, records, sandbox, submissions, work
 
 
 class NotGraded(Exception):
@@ -47,6 +47,7 @@ def parsed(words):
 def run(options):
     if not options.submissions.exists():
         raise NotGraded(f"{options.submissions} does not exist")
+    grade.sweep()
     how = {"seconds": options.seconds, "unsafe": options.unsafe}
     if not options.unsafe and (why := sandbox.missing()):
         raise NotGraded(f"no sandbox: {why}. Nothing was graded; see docs/grading.md.")
@@ -128,7 +129,7 @@ def expected(student, names, share):
         tasks = {i for q in course.questions(nb) for i in q.tasks}
         given = {c.id: c.source for c in nb.cells if c.id in tasks}
         if not share:  # as released, but for a space, so that it is run and not only recognised
-            given = {i: work.grade.cut.without_solutions(s) + "\npass\n" for i, s in given.items()}
+            given = {i: cut.without_solutions(s) + "\npass\n" for i, s in given.items()}
         handed[name] = {"given": given, "fault": "", "file": name}
     return work.job(student, handed)
 

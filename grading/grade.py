@@ -3,6 +3,7 @@ became of each question."""
 
 import json
 import multiprocessing
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -115,7 +116,8 @@ def is_definition(source):
 
 def in_kernel(cells, about):
     """({question: verdict}, outputs) of cells run in one kernel, by a process of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="g", dir="/tmp"))  # a short path: sockets have 107 bytes
+    # A short path, as sockets have 107 bytes; whose it is, so that it can be swept up.
+    folder = Path(tempfile.mkdtemp(prefix=f"g{os.getpid()}-", dir="/tmp"))
     try:
         wall = 180 + (about["seconds"] + 10) * len(cells)
         process = PROCESSES.Process(target=run, args=(str(folder), cells, about))
@@ -127,6 +129,14 @@ def in_kernel(cells, about):
         return read(folder, cells)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep():
+    """Remove what graders that were killed have left."""
+    for path in Path("/tmp").glob("g*-*"):
+        number = path.name[1:].partition("-")[0]
+        if number.isdigit() and path.is_dir() and not Path("/proc", number).exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def run(folder, cells, about):

@@ -1,12 +1,13 @@
 """One kernel, from start to end, in a process of its own: pytest with nbval runs the cells, and
 every verdict is written down at once, so that whatever happens next cannot take it away."""
 
-import ctypes
 import json
+import multiprocessing.connection
 import os
 import resource
-import signal
+import shutil
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def run(folder, cells, about):
 
     about: seed, seconds (a cell), library, unsafe, functions ({question: names}).
     """
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nobody left behind
+    threading.Thread(target=end_with_parent, args=(folder,), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     folder = Path(folder)
     with open(folder / "log", "w") as log:
@@ -49,6 +50,13 @@ def run(folder, cells, about):
     pytest.main([*words, str(folder / "nb.ipynb")], plugins=[Watch(folder, about)])
     sys.stdout.flush()
     os._exit(0)  # nothing of this process is needed any more, whatever its threads think
+
+
+def end_with_parent(folder):
+    """The grader was killed: nothing of this kernel stays, its sandbox ends with this process."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 def notebook(cells):

@@ -11,7 +11,6 @@ import io
 import re
 import sys
 import traceback
-from pathlib import Path
 
 import nbformat
 

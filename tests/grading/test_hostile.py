@@ -46,7 +46,7 @@ def left_behind():
     mine = [
         line for line in lines if "ipykernel_launcher -f /tmp/g" in line or "sleep 6000" in line
     ]
-    return mine + glob.glob("/tmp/g????????/k")
+    return mine + glob.glob(f"/tmp/g{os.getpid()}-*")
 
 
 def graded(two_questions, about, cell):
