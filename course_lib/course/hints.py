@@ -6,7 +6,7 @@ import torch
 ALMOST = 1e-3  # how well a guess has to explain what was found
 
 
-def same(found, expected, mistakes=None, rtol=1e-4, atol=1e-5):
+def assert_same(found, expected, mistakes=None, rtol=1e-4, atol=1e-5):
     """Nothing where both agree; else an AssertionError with a hint.
 
     mistakes: {what went wrong: what it would give}, kinds that belong to this question.
