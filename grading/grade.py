@@ -84,12 +84,12 @@ def text(given, name):
 def earlier(asked, name, names, given):
     """Task cells of other questions whose functions this one's text uses, and which do not run."""
     before = [q for other, q in asked.items() if other not in names]
-    wanted = set().union(*(slices.names(text(given, i))[1] for i in asked[name].tasks))
+    wanted = set().union(*(slices.wants(text(given, i)) for i in asked[name].tasks))
     chosen = []
     for q in reversed(before[: position(asked, before, name)]):
         if wanted & set(q.functions):
             chosen = [*q.tasks, *chosen]
-            wanted |= set().union(*(slices.names(text(given, i))[1] for i in q.tasks))
+            wanted |= set().union(*(slices.wants(text(given, i)) for i in q.tasks))
     return chosen
 
 
@@ -103,7 +103,7 @@ def setup(nb, asked, names, texts):
     tasks = {i for q in asked.values() for i in q.tasks}
     own = [c.source for c in nb.cells if c.cell_type == "code" and c.id not in tasks]
     before = [s for s in slices.statements(own) if is_definition(s[2])]
-    wanted = "\n".join(sorted(set().union(*(slices.names(t)[1] for t in texts))))
+    wanted = "\n".join(sorted(set().union(*map(slices.wants, texts))))
     numbers = {int(name.split(".")[0]) for name in names}
     ready = [f"import course_lib.course.trials.nb{n:02}" for n in sorted(numbers)]
     lines = ["import course_lib.course.hand_in", *ready, *slices.needed(before, wanted)]

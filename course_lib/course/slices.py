@@ -41,9 +41,18 @@ def reads(table):
         yield from reads(inner)
 
 
+def wants(source):
+    """The names that a text reads and has not given before."""
+    given, wanted = set(), set()
+    for gives, read, _ in statements([source]):
+        wanted |= read - given
+        given |= gives
+    return wanted
+
+
 def needed(before, source):
     """The texts of those statements, of all that stand `before`, which `source` needs, in order."""
-    wanted, chosen = names(source)[1], []
+    wanted, chosen = wants(source), []
     for given, read, text in reversed(before):
         if given & wanted:
             wanted = (wanted - given) | read
