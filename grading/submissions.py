@@ -171,7 +171,7 @@ def answers(listed, nb):
     for place in (0, 1):
         for cell in listed:
             name, kind, source = cell[place], cell[2], cell[3]
-            if wanted.get(name) == kind and not (place == 1 and cell[0] in wanted):
+            if name in wanted and wanted[name] == kind and not (place == 1 and cell[0] in wanted):
                 given.setdefault(name, source)
     for q in course.questions(nb):
         if len(q.tasks) == 1 and q.tasks[0] not in given:

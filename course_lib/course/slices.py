@@ -10,9 +10,28 @@ def statements(sources):
     result = []
     for source in sources:
         for node in parsed(source):
-            text = ast.get_source_segment(source, node)
-            result.append((*names(text), text))
+            text = written(source, node)
+            given, read = names(text)
+            result.append((given | changed(node), read, text))
     return result
+
+
+def written(source, node):
+    """The text of a statement, its decorators too."""
+    above = [ast.get_source_segment(source, d) for d in getattr(node, "decorator_list", [])]
+    return "\n".join([*(f"@{text}" for text in above), ast.get_source_segment(source, node)])
+
+
+def changed(node):
+    """The names of things of which a statement sets a part: table["a"] = 1, net.size = 2."""
+    parts = [n for n in ast.walk(node) if isinstance(n, ast.Subscript | ast.Attribute)]
+    return {base(n) for n in parts if isinstance(n.ctx, ast.Store)} - {None}
+
+
+def base(node):
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def parsed(source):
