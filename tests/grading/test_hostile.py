@@ -13,6 +13,7 @@ from hostile import CASES
 from grading import grade, sandbox, work
 
 SECONDS = float(os.environ.get("GRADING_SECONDS", 3))  # for one cell
+SLEEP = 6000 + os.getpid()  # seconds: what a process left behind is known by
 WHY = sandbox.missing()
 if WHY:
     print(f"no hostile answer is graded here: {WHY}")
@@ -57,6 +58,7 @@ def graded(two_questions, about, cell):
 @pytest.mark.parametrize("name", CASES)
 def test_a_hostile_answer_gets_nothing_and_harms_nothing(name, two_questions, about):
     cell, reason = CASES[name]
+    cell = cell.replace("6000", str(SLEEP))
     verdicts, shown = graded(two_questions, about, cell)
     assert verdicts["2.1"]["share"] == 0
     said = " ".join([verdicts["2.1"]["reason"], *verdicts["2.1"]["parts"].values()])
