@@ -37,15 +37,9 @@ def run(folder, cells, about):
     (folder / "k").mkdir(mode=0o700)
     kernel.install(folder / "k", about["library"], about["unsafe"])
     nbformat.write(notebook(cells), folder / "nb.ipynb")
-    words = [
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--nbval-lax",
-        f"--rootdir={folder}",
-        "-c",
-        "/dev/null",
-    ]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval alone
+    words = ["-q", "-p", "nbval.plugin", "-p", "no:cacheprovider", "--nbval-lax"]
+    words += [f"--rootdir={folder}", "-c", "/dev/null"]
     words += [f"--nbval-kernel-startup-timeout={START}", f"--junitxml={folder / 'junit.xml'}"]
     pytest.main([*words, str(folder / "nb.ipynb")], plugins=[Watch(folder, about)])
     sys.stdout.flush()

@@ -44,10 +44,10 @@ def left_behind():
             lines.append(Path(path).read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         except OSError:  # it has just ended
             continue
-    mine = [
-        line for line in lines if "ipykernel_launcher -f /tmp/g" in line or "sleep 6000" in line
-    ]
-    return mine + glob.glob(f"/tmp/g{os.getpid()}-*")
+    own = (f"ipykernel_launcher -f /tmp/g{os.getpid()}-", f"sleep {SLEEP}")
+    return [line for line in lines if any(word in line for word in own)] + glob.glob(
+        f"/tmp/g{os.getpid()}-*"
+    )
 
 
 def graded(two_questions, about, cell):
