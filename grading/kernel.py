@@ -73,7 +73,9 @@ def get_message(self, stream, timeout=None, plain=nbval.kernel.RunningKernel.get
             return plain(self, stream, min(0.5, max(0.01, end - time.monotonic())))
         except nbval.kernel.Empty:
             if not self.km.is_alive():
-                raise Gone("the kernel died") from None
+                raise Gone(
+                    "the kernel died: it was ended from inside, or took too much memory"
+                ) from None
             if time.monotonic() > end:
                 raise
 

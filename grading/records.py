@@ -63,7 +63,8 @@ def tests(record, marks):
         found = record["notebooks"][name]
         for q in course.questions(course.notebooks()[name]):
             verdict = found["verdicts"][q.name]
-            rows.append(row(q.name, "code", verdict["share"] * q.points, q.points, why(verdict)))
+            words = "\n".join([why(verdict), *rests_on(q, found, name)])
+            rows.append(row(q.name, "code", verdict["share"] * q.points, q.points, words))
             if q.text:
                 rows.append(text_row(q, found["texts"].get(q.name, ""), marks))
     return rows
@@ -79,8 +80,22 @@ def why(verdict):
     if verdict["reason"]:
         return verdict["reason"]
     wrong = [f"{name}: {fault}" for name, fault in verdict["parts"].items() if fault]
+    if not wrong:
+        return "right"
     right = len(verdict["parts"]) - len(wrong)
     return "\n".join([f"{right} of {len(verdict['parts'])} parts are right", *wrong])
+
+
+def rests_on(q, found, name):
+    """A line for each other question whose function a wrong answer calls, and which is wrong."""
+    if found["verdicts"][q.name]["share"] == 1:
+        return
+    texts = [found["tasks"].get(i, "") for i in q.tasks]
+    called = set().union(*map(slices.wants, texts))
+    for other in course.questions(course.notebooks()[name]):
+        used = sorted(called & set(other.functions))
+        if other.name != q.name and used and found["verdicts"][other.name]["share"] < 1:
+            yield f"It calls {', '.join(used)}, of question {other.name}: mend that first."
 
 
 def is_empty(text):

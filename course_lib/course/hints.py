@@ -27,7 +27,7 @@ def kind(found, expected, mistakes=None):
         if explains(torch.as_tensor(wrong).detach().double().cpu(), found):
             return f"It looks as if {text}."
     right = torch.isclose(found, expected, rtol=ALMOST).double().mean()
-    if right >= 0.5:
+    if right >= 0.5 and found.numel() > 3:
         return "Most values are right: look at the special cases of the contract."
     return "It is none of the usual slips: go through the contract word by word."
 

@@ -123,6 +123,17 @@ def test_answers_that_are_the_same_but_for_names_and_layout_are_shown():
     assert similar.pairs(given | {f"s{i}": {"c": source} for i in range(5)}, {}) == []
 
 
+def test_a_wrong_answer_that_calls_a_wrong_one_says_so(tmp_path):
+    made = record("ada")
+    found = made["notebooks"][NAME]
+    found["tasks"] = solution(NAME)
+    for question, share in (("2.1", 0.5), ("2.2", 0.5), ("2.7", 0.5)):
+        found["verdicts"][question]["share"] = share
+    said = {r["question"]: r["output"] for r in records.tests(made, lambda q, n: (None, n, ""))}
+    assert "It calls kl, of question 2.1: mend that first." in said["2.2"]
+    assert "It calls" not in said["2.1"] + said["2.7"]
+
+
 # ---- the command, with a grader that needs no kernel ---------------------------------------------
 
 
