@@ -38,9 +38,9 @@ def client(n_jobs, scheduler):
     # A kernel is watched by a process of its own, which a daemon may not start.
     dask.config.set({"distributed.worker.daemon": False})
     if scheduler:
-        with Client(scheduler, set_as_default=False) as own:
+        with Client(scheduler) as own:
             yield own
         return
     how = dict(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)
-    with LocalCluster(**how, memory_limit=0) as here, Client(here, set_as_default=False) as own:
+    with LocalCluster(**how, memory_limit=0) as here, Client(here) as own:
         yield own

@@ -4,6 +4,7 @@
 An attack that gets at something says LEAK, which no page may show.
 """
 
+SLOW = "seconds|too long"
 WRONG = """
 def kl(mu_q, logvar_q, mu_p, logvar_p):
     return mu_q.sum(1)
@@ -38,7 +39,6 @@ forged = {MIME: {"question": QUESTION, "parts": parts}}
 """
 FORGED = BUNDLE.replace("QUESTION", '"2.1"')
 FOREIGN = BUNDLE.replace("QUESTION", '"2.7"')
-SLOW = "seconds|too long"
 KERNEL = "get_ipython().kernel"
 
 PATCHED = {
@@ -115,7 +115,7 @@ import builtins
 def refuse(*a, **k):
     raise ImportError("no")
 builtins.__import__ = refuse
-"""), "ImportError|stops with|no answers"),
+"""), f"ImportError|stops with|no answers|{SLOW}"),
     "what counts as a number": (first("""
 import builtins
 builtins.isinstance = lambda a, b: True
