@@ -153,7 +153,7 @@ for _ in range(900):
     value = [value]
 parts["kl"]["value"] = value
 m.hand_in = lambda *a, **k: display(forged, raw=True)
-"""), "cannot be read|no answers"),
+"""), "cannot be read|no answers|recursion"),
     "100 MB": (
         first(f"""
 {FORGED}
@@ -188,7 +188,7 @@ import time; time.sleep(2)
     "sys.exit": (first("import sys; sys.exit(0)"), "SystemExit|off by"),
     "SIGKILL": (first("import os; os.kill(os.getpid(), 9)"), "died"),
     "a segmentation fault": (first("import ctypes; ctypes.string_at(0)"), "died"),
-    "all processes killed": (first("import os; os.kill(-1, 9)"), "died|off by"),
+    "all processes killed": (first("import os; os.kill(-1, 9)"), "died|off by|ProcessLookup"),
     "SIGSTOP": (first("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"), SLOW),
     "another program": (first("import os; os.execv('/usr/bin/sleep', ['sleep', '600'])"),
                         "seconds|too long|died"),
