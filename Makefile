@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: release grade check help install report full train restamp notebooks results front test form address lab board bench metrics lint lock clean
+.PHONY: help install report full train restamp notebooks results front site pages test form release grade check address lab board bench metrics lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -89,6 +89,12 @@ results: $(READY) ## reports/full/RESULTS.md and the README's table, after an ed
 front: $(READY) ## the pictures of the front page, from shipped models and kept figures: docs/pictures
 	$(PY) reports/front.py
 
+site: $(READY) ## the published copy: site/, which any static host serves (after make report)
+	$(PY) reports/published.py
+
+pages: $(READY) ## docs/pages.md: what every explorer of the quick report costs, in the browsers that are here
+	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(PY) tests/pages_table.py
+
 form: $(READY) ## what a reader meets: lines, plumbing, words, answers of each notebook (ONLY="01 02" names faults)
 	$(PY) tests/notebook_table.py $(ONLY)
 
@@ -102,7 +108,7 @@ grade: $(READY) ## grade a class: make grade from=SUBMISSIONS to=FOLDER (docs/gr
 check: $(READY) ## the notebooks' own checks of their functions, in seconds (ONLY="01 02")
 	@$(PY) -m course_lib.course.check $(ONLY)
 
-address: $(READY) ## the course's public address, from pyproject.toml, into the notebooks' links to Colab
+address: $(READY) ## the course's public address, from pyproject.toml, into the notebooks' links to Colab and to its pages
 	$(PY) reports/address.py
 
 lab: $(READY) ## open JupyterLab on the notebooks

@@ -1,7 +1,7 @@
 """The course's public address: set once, in pyproject.toml, and written into the notebooks.
 
-python reports/address.py (make address) puts it into each notebook's link to Colab and into its
-cell `colab`, which fetches the course there.
+python reports/address.py (make address) puts it into each notebook's links to Colab and to its
+page, and into its cell `colab`, which fetches the course there.
 """
 
 import json
@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LINK = re.compile(r"\[Open in Colab\]\([^)]*\)")
+LINK = re.compile(r"\[Open in Colab\]\([^)]*\)(?: · \[Read the page\]\([^)]*\))?")
 # A kernel that has started sees nothing of what pip then installs, and Colab's has loaded numpy.
 CELL = """\
 # In Colab: fetch the course and its pinned versions, restart; then choose "Run all" once more.
@@ -36,10 +36,17 @@ def repository(root=ROOT):
 
 
 def link(address, file):
-    """The Markdown that opens a notebook, 02_vae.ipynb, in Colab."""
+    """The Markdown that opens a notebook, 02_vae.ipynb, in Colab, or its published page."""
     place = address.removeprefix("https://")
     where = f"https://colab.research.google.com/{place.replace('github.com', 'github')}"
-    return f"[Open in Colab]({where}/blob/main/notebooks/{file})"
+    page = f"{pages(address)}{file.removesuffix('.ipynb')}.html"
+    return f"[Open in Colab]({where}/blob/main/notebooks/{file}) · [Read the page]({page})"
+
+
+def pages(address):
+    """Where the repository's own pages lie."""
+    owner, name = address.removeprefix("https://github.com/").split("/")
+    return f"https://{owner}.github.io/{name}/"
 
 
 def colab_cell(address):

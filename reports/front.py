@@ -13,7 +13,7 @@ from PIL import Image
 
 from course_lib.atomic import replacing, write_bytes
 from course_lib.course import figures
-from course_lib.models import iwae, vae
+from course_lib.models import gan, iwae, vae
 from course_lib.paths import weights_root
 from course_lib.training import records
 
@@ -22,29 +22,32 @@ PICTURES = ROOT / "docs" / "pictures"
 SIZE = (240, 120)
 # notebook: (figure, the part of it that is shown: left, upper, width in pixels)
 PARTS = {
-    "01": ("quick/figures/q1-1-random.png", 0, 0, 480),
-    "02": ("quick/figures/q2-4-32.png", 0, 0, 480),
-    "03": ("quick/figures/q3-4-grid.png", 0, 0, 480),
-    "04": ("full/figures/q4-7-grid.png", 468, 16, 440),
-    "05": ("full/figures/q5-3-samples.png", 0, 0, 720),
-    "06": ("full/figures/q6-3-pairs.png", 66, 0, 500),
-    "07": ("full/figures/q7-2-digits-seed-0.png", 110, 40, 480),
-    "08": ("full/figures/q8-3-faces.png", 196, 85, 360),
+    "01": ("quick/figures/q1-1-random", 0, 0, 480),
+    "02": ("quick/figures/q2-4-32", 0, 0, 480),
+    "03": ("quick/figures/q3-4-grid", 0, 0, 480),
+    "04": ("full/figures/q4-7-grid", 468, 16, 440),
+    "05": ("quick/figures/q5-3-32", 0, 0, 480),
+    "06": ("quick/figures/q6-3-pairs", 66, 0, 500),
+    "07": ("quick/figures/q7-2-digits", 0, 0, 480),
+    "08": ("full/figures/q8-3-faces", 196, 85, 360),
 }
 
 
 def main():
     for number, (name, left, upper, width) in PARTS.items():
         path = ROOT / "reports" / name
-        if not path.exists():
+        found = [path.with_suffix(kind) for kind in (".webp", ".png")]
+        if not any(file.exists() for file in found):
             print(f"front: {path} is missing; make its report first", file=sys.stderr)
             return 1
-        picture = Image.open(path).convert("RGB")
+        picture = Image.open(next(file for file in found if file.exists())).convert("RGB")
         height = min(width * SIZE[1] // SIZE[0], picture.height - upper)
         part = picture.crop((left, upper, min(left + width, picture.width), upper + height))
         save(part.resize(SIZE, Image.LANCZOS), PICTURES / f"{number}.png")
+    torch.manual_seed(5)
+    z = torch.randn(14, 128)
     with torch.no_grad():
-        rows = [faces("celeba", 128, 32), faces("faces", 64, 24), walk(), digits()]
+        rows = [faces("celeba", 128, 32), generated(z), generated(arc(*z[:2])), digits()]
     figure = figures.image_grid(torch.cat(rows), 14, scale=0.75)
     write_bytes(PICTURES / "front.png", figures.png(figure))
     return 0
@@ -86,12 +89,17 @@ def faces(data, z_dim, width):
     return portraits(data, z_dim, width).decode(torch.randn(14, z_dim))
 
 
-def walk():
-    """From one new face to another in fourteen steps."""
-    torch.manual_seed(5)
-    first, last = torch.randn(2, 64)
+def generated(z):
+    """Faces by the GAN of notebook 05, (N, 3, 64, 64)."""
+    net = shipped("gan.recipe", gan.Generator(128, 0, 40, 64), lambda record: True)
+    return net(z, z[:, :0])
+
+
+def arc(first, last):
+    """Fourteen steps from one vector of random numbers to another, all about equally long."""
+    angle = torch.acos(F.cosine_similarity(first, last, dim=0))
     share = torch.linspace(0, 1, 14)[:, None]
-    return portraits("faces", 64, 24).decode(torch.lerp(first, last, share))
+    return (((1 - share) * angle).sin() * first + (share * angle).sin() * last) / angle.sin()
 
 
 def digits():

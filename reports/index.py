@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import execute
+import live
 import overview
 import pages
 import pictures
 import store
 from markup import PageError
 
-from course_lib.atomic import Busy, Unreadable, locked, write_json, write_text
+from course_lib.atomic import Busy, Unreadable, locked, write_bytes, write_json, write_text
 from course_lib.course import claims
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +52,8 @@ def publish(root, profile):
         report = merge(profile, parts, errors, claims.load(root / "reports" / "claims.toml"))
         refresh(out, report["answers"])
         write_json(out / "results.json", report)
-        sizes = {path.name: pages.png_size(path.read_bytes()) for path in figures(out)}
+        sizes = {path.name: pictures.size(path.read_bytes()) for path in figures(out)}
+        write_scripts(out, parts)
         write_text(out / "index.html", overview.index(report, links, sizes))
         remove_unused(out, parts)
     return report
@@ -68,9 +70,11 @@ def draw(out, name, links, part, error, command):
     page, executed = out / f"{name}.html", out / "notebooks" / f"{name}.ipynb"
     if part is None:
         write_text(page, pages.missing_page(name, links, error, command))
+    elif "live" not in part["about"]:
+        return  # made by an earlier version, whose figures have other names
     elif executed.exists() and (not page.exists() or page.stat().st_mtime < pages.last_change()):
         nb = pictures.restored(execute.read(executed), out / "figures")
-        write_text(page, pages.page(nb, name, links)[0])
+        write_text(page, pages.page(nb, name, links, part["about"].get("live"))[0])
 
 
 def refresh(out, answers):
@@ -115,13 +119,29 @@ def answers_of(parts, profile, tables):
 
 
 def figures(folder):
-    return sorted((folder / "figures").glob("*.[pj][np]g"))
+    return sorted(
+        p for p in (folder / "figures").glob("*") if p.suffix in (".png", ".jpg", ".webp")
+    )
+
+
+def write_scripts(out, parts):
+    """What all explorers need, where there is one; not written where it lies already."""
+    if any(part and part["about"].get("live") for part in parts.values()):
+        for file, content in live.scripts().items():
+            path = out / "live" / file
+            if not path.exists() or path.read_bytes() != content:
+                write_bytes(path, content)
 
 
 def remove_unused(out, parts):
     """Delete what a removed notebook or an earlier run left."""
     used = {file for part in parts.values() if part for file in part["about"]["figures"]}
     stale = [path for path in figures(out) if path.name not in used]
+    moving = {
+        file for part in parts.values() if part for file in part["about"].get("live_files", ())
+    }
+    moving |= set(live.SCRIPTS) if moving else set()
+    stale += [path for path in out.glob("live/*") if path.name not in moving]
     for pattern in ("[0-9][0-9]_*.html", "results/*.json", "notebooks/[0-9][0-9]_*"):
         stale += [path for path in out.glob(pattern) if path.stem not in parts]
     for path in stale:

@@ -85,8 +85,12 @@ def choose(names, only):
 
 
 def whole(out, part):
-    """Is everything there that the last good run left?"""
-    return part and all((out / "figures" / file).exists() for file in part["about"]["figures"])
+    """Is everything there that the last good run left, of this version of the report?"""
+    if not part or "live" not in part["about"]:
+        return False
+    files = [out / "figures" / file for file in part["about"]["figures"]]
+    files += [out / "live" / file for file in part["about"]["live_files"]]
+    return all(file.exists() for file in files)
 
 
 def write(path, parameters, files, again):

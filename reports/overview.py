@@ -21,6 +21,19 @@ VERDICTS = {
     "open": "our runs do not decide it",
     "no claim": "the source says nothing that could be measured",
 }
+# The explorer that the front page begins with: the first of these that moves.
+HEROES = {
+    "q3-5-own": (
+        "What does a 4 cost that is called a 9?",
+        "Predict first: which label but its own suits a 4 best? The bars say what each of the ten "
+        "costs, and the lowest is what the net takes the digit for. It is also drawn again under "
+        "each label. Take another example, or clear it and draw your own.",
+    ),
+    "q2-7-way": (
+        "From one face to another",
+        "Choose two faces, and walk: is there always one person on the way?",
+    ),
+}
 
 
 def index(report, links, figure_sizes):
@@ -32,6 +45,8 @@ def index(report, links, figure_sizes):
         sections=sections,
         sizes=figure_sizes,
         failed=[s for s in sections if s["error"]],
+        hero=hero(report["notebooks"], figure_sizes),
+        live=any(about.get("live") for about in report["notebooks"].values()),
         links=links,
         used=used(report["results"]),
         sources=SOURCES,
@@ -40,6 +55,19 @@ def index(report, links, figure_sizes):
     html = in_words(html)
     check_page(html, "index", {f"figures/{file}" for file in figure_sizes})
     return html
+
+
+def hero(notebooks, sizes):
+    """What the front page says of the explorer that it begins with; None where none moves."""
+    for explorer, (title, task) in HEROES.items():
+        for name, about in notebooks.items():
+            moving = about.get("live", {}).get(explorer)
+            figure = next((file for file in sizes if file.startswith(f"{explorer}.")), None)
+            if moving and figure:
+                page = f"{name}.html#" + "-".join(explorer.split("-")[:2])
+                shown = {"figure": f"figures/{figure}", "size": sizes[figure]}
+                return moving | {"title": title, "task": task, "page": page} | shown
+    return None
 
 
 def section(name, report):

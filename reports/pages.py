@@ -1,16 +1,16 @@
-"""Executed notebooks and kept results -> pages that work offline, without scripts or a kernel.
+"""Executed notebooks and kept results -> pages that work offline, without a kernel.
 
 Formulas become MathML when the page is built, which browsers draw themselves; figures are files
-beside the page; an explorer, which needs a kernel, becomes a line that says how to open it.
+beside the page; an explorer is its first picture, until scripts beside the page make it move.
 """
 
 import base64
 import functools
 import re
-import struct
 from pathlib import Path
 
 import jinja2
+import live
 import nbformat
 import pictures
 import store
@@ -25,14 +25,11 @@ from course_lib.training.devices import in_words
 TEMPLATES = Path(__file__).parent / "templates"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-WIDGET_NOTE = (
-    '<p class="widget-note">Explorer: open the notebook (<code>make lab</code>) to move the '
-    "controls.{start}</p>"
-)
-START = " The figure shows its starting point."
+PREDICT = re.compile(r"\*\*Predict first\.\*\*\s+(.+?)(?:\n\s*\n|\Z)", re.DOTALL)
 SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
-# make address has not been given one yet: the link would lead nowhere.
-NO_COLAB = re.compile(r"\[Open in Colab\]\(\S*/OWNER/NAME/\S*\)")
+# make address has not been given one yet: the link would lead nowhere; and the page is this one.
+NO_COLAB = re.compile(r"\[Open in Colab\]\(\S*/OWNER/NAME/\S*\)( · )?")
+THIS_PAGE = re.compile(r"(?: · )?\[Read the page\]\([^)]*\)")
 ANSWER = re.compile(r'<div class="answer" data-question="([\d.]+)">.*?</div>', re.DOTALL)
 QUESTION = re.compile(r"^##\s+Question\s+(\d+\.\d+)\s*·\s*(.+?)\s*$", re.MULTILINE)
 
@@ -44,20 +41,23 @@ def outline(nb, name):
     return store.title(texts, name), [{"question": number, "title": rest} for number, rest in pairs]
 
 
-def page(nb, name, links):
+def page(nb, name, links, moving=None):
     """The page of one executed notebook and its figures: (html, {file name: bytes}).
 
     `links` are the course's notebooks in order, {name: title}: each has a page, if only one that
-    says why there is no report of it. Raises PageError.
+    says why there is no report of it. `moving`: {explorer: {"script", "seen"}}. Raises
+    PageError.
     """
     nb = nbformat.from_dict(nb)
     figures = take_figures(nb, name)
-    drop_unshowable(nb)
+    drop_unshowable(nb, moving or {})
     for cell in nb.cells:
-        cell.source = NO_COLAB.sub("", SOLUTION.sub("", cell.source))
+        for unwanted in (SOLUTION, THIS_PAGE, NO_COLAB):
+            cell.source = unwanted.sub("", cell.source)
     body = in_words(exporter().from_notebook_node(nb)[0])
     title, questions = outline(nb, name)
-    html = render("page", title=title, body=body, questions=questions, **around(name, links))
+    content = {"title": title, "body": body, "questions": questions, "live": bool(moving)}
+    html = render("page", **content, **around(name, links))
     check_page(html, name, {f"figures/{file}" for file in figures})
     return html, figures
 
@@ -92,7 +92,8 @@ def take_figures(nb, name):
     """Move every displayed picture out of `nb`: returns {file name: bytes}, leaves a reference."""
     figures = {}
     for cell, output, kind, file in list(pictures.pictures(nb, name)):
-        about, content = output.metadata.get(kind, {}), base64.b64decode(output.data[kind])
+        about = output.metadata.get(kind, {})
+        content = pictures.stored(base64.b64decode(output.data[kind]))
         if not str(about.get("alt", "")).strip():
             raise PageError(f"cell {cell.id}: a picture has no alt text; show it by a record")
         if figures.get(file, content) != content:
@@ -107,40 +108,54 @@ def take_figures(nb, name):
 
 
 def picture(file, content, about):
-    size = png_size(content)
+    size = pictures.size(content)
     box = f' width="{size[0]}" height="{size[1]}"' if size else ""
     alt = jinja2.filters.escape(about["alt"].strip())
     image = f'<img class="figure" src="figures/{file}" alt="{alt}"{box}>'
     return f'<a class="whole" href="figures/{file}" title="In full size">{image}</a>'
 
 
-def png_size(content):
-    """(width, height) of a PNG, so that the page keeps its place before the picture is there."""
-    if content[:8] != b"\x89PNG\r\n\x1a\n":
-        return None
-    return struct.unpack(">II", content[16:24])
-
-
-def drop_unshowable(nb):
-    """Scripts go; an explorer becomes one note a cell; a progress bar drawn as a widget goes."""
+def drop_unshowable(nb, moving):
+    """Scripts go, and progress bars drawn as widgets; of an explorer its place and poster stay."""
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    predictions = predicted(nb)
     for cell in nb.cells:
         shown, noted = [], False
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if WIDGET in data:
-                if "text/html" in data:  # its first picture
-                    html = nbformat.from_dict({"text/html": data["text/html"]})
-                    shown.append(nbformat.v4.new_output("display_data", html))
-                if not noted and not is_progress(data[WIDGET].get("model_id"), state):
-                    note = WIDGET_NOTE.format(start=START if "text/html" in data else "")
-                    html = nbformat.from_dict({"text/html": note})
-                    shown.append(nbformat.v4.new_output("display_data", html))
+                is_one = not is_progress(data[WIDGET].get("model_id"), state)
+                if is_one and ("text/html" in data or not noted):
+                    shown.append(explorer(output, cell.id, moving, predictions))
                     noted = True
             elif "application/javascript" not in data:
                 shown.append(output)
         if "outputs" in cell:
             cell.outputs = shown
+
+
+def explorer(output, cell_id, moving, predictions):
+    """The place of an explorer in the page, as an output of its cell."""
+    name = output.metadata.get(WIDGET, {}).get("explorer", "")
+    question = re.match(r"q(\d+)-(\d+)-", name)
+    html = render(
+        "explorer",
+        label=name or cell_id,
+        poster=output.data.get("text/html", ""),
+        live=moving.get(name),
+        predict=predictions.pop(question and f"{question[1]}.{question[2]}", None),  # once
+    )
+    return nbformat.v4.new_output("display_data", {"text/html": html})
+
+
+def predicted(nb):
+    """{question: what a reader is to predict} as the notebook's text asks it."""
+    text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    parts = QUESTION.split(text)[1:]  # number, title, text, number, ...
+    found = {
+        number: PREDICT.search(part) for number, part in zip(parts[::3], parts[2::3], strict=True)
+    }
+    return {number: match[1] for number, match in found.items() if match}
 
 
 def is_progress(model_id, state):
@@ -153,7 +168,7 @@ def is_progress(model_id, state):
 
 def last_change():
     """When the templates or this code last changed, as the date of a file."""
-    sources = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.iterdir()]
+    sources = [*Path(__file__).parent.glob("*.py"), *TEMPLATES.iterdir(), live.VIEWS / "views.css"]
     return max(path.stat().st_mtime for path in sources)
 
 
@@ -179,6 +194,7 @@ def environment():
     for made_by in (wording.number, wording.ordered, wording.day, wording.duration):
         made.filters[made_by.__name__] = made_by
     made.globals["code_css"] = code_css()
+    made.globals["views_css"] = live.style()
     return made
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import execute
 import index
+import live
 import nbformat
 import pages
 import pictures
@@ -72,7 +73,14 @@ def attempt(root, profile, name, work):
     fault = None
     try:
         publish_run(root, profile, name, work)
-    except (NotebookError, ResultError, PageError, atomic.Unreadable, OSError) as error:
+    except (
+        NotebookError,
+        ResultError,
+        PageError,
+        live.LiveError,
+        atomic.Unreadable,
+        OSError,
+    ) as error:
         fault = str(error)
     except Exception as error:  # not foreseen, and the index still says so
         fault = f"{type(error).__name__}: {store.last_line(error)}"
@@ -94,17 +102,20 @@ def publish_run(root, profile, name, work):
     parameters = atomic.read_json(inputs)["parameters"]
     nb, seconds = execute_watched(root, name, work, parameters)
     results, answers = store.load_results(work / "results", name)
-    html, shown = pages.page(nb, name, store.notebooks(root))
-    figures = shown | {path.name: path.read_bytes() for path in index.figures(work / "results")}
+    moving, live_files = live.taken(work / "results", name)
+    html, shown = pages.page(nb, name, store.notebooks(root), moving)
+    figures = shown | taken_figures(work / "results", results)
     title, questions = pages.outline(nb, name)
     about = {"title": title, "questions": questions, "figures": sorted(figures), **parameters}
     about["opened"] = store.opened(work / "results")
+    about |= {"live": moving, "live_files": sorted(live_files)}
     about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds}
     part = {"about": about, "results": results, "answers": answers}
     nb.metadata.pop("widgets", None)  # megabytes for sliders that nobody answers
     pictures.refer(nb, name)
     executed = out / "notebooks" / f"{name}.ipynb"
     contents = {out / "figures" / file: picture for file, picture in figures.items()}
+    contents |= {out / "live" / file: content for file, content in live_files.items()}
     contents[out / f"{name}.html"] = html.encode()
     contents[out / "results" / f"{name}.json"] = json.dumps(part, indent=1).encode()
     contents[executed] = nbformat.writes(nb).encode()
@@ -112,6 +123,15 @@ def publish_run(root, profile, name, work):
         write_together(contents)
         # As old as what it was made from: make runs what is older than its inputs.
         os.utime(executed, ns=(made_from, made_from))
+
+
+def taken_figures(folder, results):
+    """{file: bytes} of the kept figures as they lie beside a page; the results name them so."""
+    for result in results:
+        if result.get("figure"):
+            result["figure"] = pictures.file_name(result["figure"])
+    kept = ((path.name, path.read_bytes()) for path in index.figures(folder))
+    return {pictures.file_name(name): pictures.stored(content) for name, content in kept}
 
 
 def write_together(contents):

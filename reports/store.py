@@ -1,6 +1,7 @@
 """What notebooks leave in reports/<profile>/: where each file lies, and what a result must hold.
 
   01_a.html  figures/  results/01_a.json      a notebook's page, pictures, results and answers
+  live/                                       scripts that make explorers move (live.py)
   notebooks/01_a.ipynb  01_a.inputs           as executed, and what that run was made from
   index.html  results.json                    made from all of these by index.py
 

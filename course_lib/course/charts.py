@@ -1,9 +1,11 @@
 """Statistical pictures by seaborn: tables -> a closed matplotlib Figure."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from scipy.cluster.hierarchy import leaves_list, linkage
 
 from course_lib.course.figures import COLOURS
 
@@ -92,6 +94,55 @@ def strip_panels(table, x, columns, xlabel):
     return figure
 
 
+def seed_lines(table, x, y, hue, panel, xlabel, ylabel):
+    """Column y against x, a panel for each value of `panel`: a line for each of hue, the mean over
+    its rows (seeds, say), in a band from the least to the largest."""
+    names, hues = (list(dict.fromkeys(table[column])) for column in (panel, hue))
+    figure = Figure(figsize=(4.0 * len(names), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        sns.lineplot(
+            table[table[panel] == name],
+            x=x,
+            y=y,
+            hue=hue,
+            hue_order=hues,
+            palette=COLOURS[: len(hues)],
+            errorbar=("pi", 100),
+            legend=axis is axes[0],
+            ax=axis,
+        )
+        axis.set_title(name, fontsize=10)
+        axis.grid(alpha=0.25)
+        _labelled(figure, axis, xlabel, ylabel)
+    axes[0].legend(fontsize=8, title="")
+    return figure
+
+
+def dumbbells(table, name, columns, xlabel):
+    """A line for each value of column `name`, in its order, with a mark for the mean of each of
+    {column: label}, and a small dot for every row (a seed, say). The ends of the line are the
+    outermost marks."""
+    means = table.groupby(name, sort=False)[list(columns)].mean()
+    figure, axis = _axes(5.6, 1.0 + 0.27 * len(means))
+    places = dict(zip(means.index, range(len(means)), strict=True))
+    axis.hlines(
+        range(len(means)), means.min(axis=1), means.max(axis=1), color="#b8b8b8", linewidth=2
+    )
+    for (column, label), colour, mark in zip(columns.items(), COLOURS, "osDv", strict=False):
+        axis.plot(
+            table[column], table[name].map(places), ".", color=colour, alpha=0.5, markersize=4
+        )
+        axis.plot(means[column], range(len(means)), mark, color=colour, markersize=7, label=label)
+    axis.set_yticks(range(len(means)), means.index, fontsize=8)
+    axis.invert_yaxis()
+    axis.grid(alpha=0.25)
+    axis.legend(
+        fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(columns), frameon=False
+    )
+    return _labelled(figure, axis, xlabel, "")
+
+
 def functions(x, curves, xlabel, ylabel):
     """Functions of one variable: {name: heights at x}, each a line over a light area."""
     figure, axis = _axes(5.2, 3.0)
@@ -118,6 +169,23 @@ def heat(matrix, rows, columns, label, digits=2, diverging=False):
         **style,
     )
     axis.tick_params(labelsize=8)
+    return figure
+
+
+def clustered(table, label):
+    """A DataFrame as colours around a white 0, its rows and columns in an order in which like ones
+    are neighbours. label: of the colour bar."""
+    rows, columns = (
+        leaves_list(linkage(t, "average", optimal_ordering=True)) for t in (table, table.T)
+    )
+    figure, axis = _axes(2.2 + 0.24 * table.shape[1], 1.3 + 0.27 * table.shape[0])
+    ordered = table.iloc[rows, columns]
+    sns.heatmap(ordered, cmap="vlag", center=0, cbar_kws={"label": label}, ax=axis)
+    for ticks, names in ((axis.set_xticks, ordered.columns), (axis.set_yticks, ordered.index)):
+        ticks([i + 0.5 for i in range(len(names))], names)
+    axis.tick_params(axis="x", labelrotation=90, labelsize=7)
+    axis.tick_params(axis="y", labelrotation=0, labelsize=8)
+    axis.set(xlabel=table.columns.name or "", ylabel=table.index.name or "")
     return figure
 
 
@@ -166,6 +234,28 @@ def density_maps(panels, extent, xlabel, ylabel):
         )
         axis.set(title=title, xlabel=xlabel, xlim=extent[:2], ylim=extent[2:])
     axes[0].set_ylabel(ylabel)
+    return figure
+
+
+def fields(panels, extent, label, columns=4):
+    """A field over the plane with two clouds of points: {title: (field, black, green)}.
+
+    field: (rows, columns) in [0, 1] over extent = (left, right, bottom, top), first row at the
+    bottom, with `label`. black, green: points (N, 2), as dots of that colour.
+    """
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(2.2 * columns + 0.6, 2.35 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axis, (title, (field, black, green)) in zip(axes.flat, panels.items(), strict=False):
+        how = dict(extent=extent, origin="lower", cmap="RdBu_r", vmin=0, vmax=1)
+        image = axis.imshow(np.asarray(field), **how)
+        axis.plot(*black.T, ".", color="black", markersize=2)
+        axis.plot(*green.T, ".", color="#00c853", markersize=3, markeredgewidth=0)
+        axis.set_title(title, fontsize=9)
+        axis.set(xlim=extent[:2], ylim=extent[2:])
+    figure.supxlabel("first number", fontsize=9)
+    figure.supylabel("second number", fontsize=9)
+    figure.colorbar(image, ax=axes, label=label)
     return figure
 
 

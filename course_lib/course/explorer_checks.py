@@ -22,8 +22,9 @@ def call(function, name, alt, view, about, x, y):
         raise ValueError(f"explore: {error}") from None
     if not alt.strip():
         raise ValueError(f"explorer '{name}': alt is empty; say what its first picture shows")
-    if view not in (None, "plane", "area"):
-        raise ValueError(f"explorer '{name}': view is {view!r}; there are 'plane' and 'area'")
+    if view not in (None, "plane", "area", "map"):
+        known = "'plane', 'area' and 'map'"
+        raise ValueError(f"explorer '{name}': view is {view!r}; there are {known}")
     if view == "area" and of_ranges.AREA not in about:
         raise ValueError(f"explorer '{name}': view='area' asks for mask=(height, width)")
     for axis in (x, y) if view == "plane" else ():

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from course_lib.course import ranges as of_ranges
+from course_lib.course.inspection import DEVICE
 
 BUDGET = 1_500_000  # bytes of one explorer's net, stored as float16 or in 8 bits
 ROUNDING = 1e-4  # between the function and what was recorded of it, pixels in [0, 1]
@@ -31,18 +32,27 @@ class Exportable(NamedTuple):
 
 def exportable(pictures, ranges, view=None):
     """Whether explore(pictures, view=view, **ranges) can be exported: an Exportable."""
-    about = of_ranges.described(pictures, ranges, view)
-    elsewhere = _inputs(about, of_ranges.others(about))
-    size = 0
+    return examined(pictures, of_ranges.described(pictures, ranges, view))[1]
+
+
+def examined(pictures, about):
+    """(what was recorded of a function of described ranges, or None; an Exportable)."""
+    program, size = None, 0
+    elsewhere = inputs(about, of_ranges.others(about))
     try:
         with torch.no_grad():
             wanted = pictures(**elsewhere)
-        program = recorded(pictures, _inputs(about, of_ranges.starts(about)))
+        program = recorded(pictures, inputs(about, of_ranges.starts(about)))
         size = stored_size(program)
         reason = _refused_in(program) or _too_large(size) or _differs(program, elsewhere, wanted)
     except Exception as error:  # torch raises many kinds, each with pages of text
-        return Exportable(_in_one_line(pictures, error), size)
-    return Exportable(reason and f"{pictures.__name__}: {reason}", size)
+        return program, Exportable(_in_one_line(pictures, error), size)
+    return program, Exportable(reason and f"{pictures.__name__}: {reason}", size)
+
+
+def inputs(about, values):
+    """Values of described ranges as the function takes them."""
+    return {name: of_ranges.tensor(about[name], value, DEVICE) for name, value in values.items()}
 
 
 def recorded(pictures, inputs):
@@ -50,7 +60,7 @@ def recorded(pictures, inputs):
 
     Every input is a tensor of its own: torch.export takes two names of one tensor for one input.
     """
-    with torch.no_grad(), _silent():
+    with torch.no_grad(), silent():
         return torch.export.export(_Asked(pictures, list(inputs)), tuple(inputs.values()))
 
 
@@ -78,8 +88,9 @@ class _Asked(nn.Module):
         return self.pictures(**dict(zip(self.names, inputs, strict=True)))
 
 
-def _inputs(about, values):
-    return {name: of_ranges.tensor(about[name], value) for name, value in values.items()}
+def outputs(made):
+    """What a function returned, pictures or (pictures, numbers), as a tuple."""
+    return made if isinstance(made, tuple | list) else (made,)
 
 
 def _refused_in(program):
@@ -125,7 +136,8 @@ def _differs(program, elsewhere, wanted):
     """The recording must follow every slider: it is compared with the function elsewhere."""
     with torch.no_grad():
         made = program.module()(*elsewhere.values())
-    if made.shape == wanted.shape and (made - wanted).abs().max() <= ROUNDING:
+    pairs = zip(outputs(made), outputs(wanted), strict=True)
+    if all(a.shape == b.shape and (a - b).abs().max() <= ROUNDING for a, b in pairs):
         return None
     return "what was recorded gives other pictures; use its arguments and fixed tensors only"
 
@@ -147,7 +159,7 @@ def _in_one_line(pictures, error):
 
 
 @contextlib.contextmanager
-def _silent():
+def silent():
     """torch logs and prints each refusal with the program so far; one line of ours is enough."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

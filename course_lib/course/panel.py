@@ -23,7 +23,8 @@ class Panel(widgets.VBox):
     def __init__(self, function, about, name, grid):
         self.function, self.about, self.name, self.grid = function, about, name, grid or {}
         sliders = {key: control(key, one) for key, one in about.items() if one["kind"] != "area"}
-        self.controls, self.area, self.plane, self.moving = sliders, None, None, False
+        self.controls, self.moving = sliders, False
+        self.area = self.plane = self.points = self.bars = None
         self.image = views.Picture()
         super().__init__([*sliders.values(), self.image])
         self.stage = self  # what holds the picture as its last child
@@ -57,7 +58,8 @@ class Panel(widgets.VBox):
 
     def mask(self):
         drawn = torch.frombuffer(bytearray(self.area.mask), dtype=torch.uint8)
-        return drawn.view(1, 1, self.area.height, self.area.width).float().to(DEVICE)
+        about = self.about[of_ranges.AREA]
+        return drawn.view(1, 1, about["height"], about["width"]).float().to(DEVICE)
 
     def drawn(self):
         """The picture at the controls' values, PNG; the area's own picture on the way."""
@@ -65,6 +67,11 @@ class Panel(widgets.VBox):
             made = self.function(**self.values())
         if isinstance(made, Figure):
             return figures.png(made)
+        if self.points is not None:
+            return figures.png(figures.scatter(self.points, made.cpu(), ["without", "with"]))
+        if self.bars:
+            made, numbers = made
+            self.bars.values = numbers.tolist()
         explorer_checks.pictures(made, self.function, self.name, self.grid)
         if self.area:
             self.area.picture = _pixels(made[0])
@@ -81,6 +88,20 @@ class Panel(widgets.VBox):
         if self.stage.children[-1] is not shown:
             self.stage.children = (*self.stage.children[:-1], shown)
 
+    def add(self, view, x, y, points, groups, alt, bars):
+        """What a view puts beside the picture, and the bars."""
+        if view == "plane":
+            self.add_plane(x, y, points, groups)
+        if view == "area":
+            self.add_area(alt)
+        if (
+            view == "map"
+        ):  # points in place of pictures, in the colours that the function gives them
+            self.points = points
+        if bars:
+            self.bars = views.Bars(**bars)
+            self._put_beside(self.bars)
+
     def add_plane(self, x, y, points, groups):
         """A plane beside the picture; it moves the sliders x and y, and they move it."""
         self.pair = [self.controls[x], self.controls[y]]
@@ -95,12 +116,12 @@ class Panel(widgets.VBox):
 
     def add_area(self, alt):
         """An area to draw a mask in, beside the pictures."""
-        one = self.about[of_ranges.AREA]
-        self.area = views.Area(one["height"], one["width"], one["start"], alt)
+        self.area = views.Area(self.about[of_ranges.AREA], alt)
         self._put_beside(self.area)
 
     def _put_beside(self, view):
-        self.stage = widgets.Box([view, self.image], layout=BESIDE)
+        before = () if self.stage is self else self.stage.children[:-1]
+        self.stage = widgets.Box([*before, view, self.image], layout=BESIDE)
         self.children = (*self.controls.values(), self.stage)
 
     def _plane_moved(self, change):
@@ -139,6 +160,8 @@ def control(name, about):
     """A described control that takes the keyboard: arrows move it, its number can be typed."""
     label = {"description": name.replace("_", " ")}
     wide = label | {"style": {"description_width": "initial"}}
+    if about["kind"] == "tick":
+        return widgets.Checkbox(about["start"], indent=False, **label)
     if about["kind"] == "choice":
         choices, start = about["choices"], about["start"]
         if len(choices) > MOST_ON_A_SLIDER:  # ipywidgets' own list loses the arrows to JupyterLab

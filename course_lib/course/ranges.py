@@ -1,9 +1,12 @@
 """What an explorer's function takes: one description for its controls, its kept start and export.
 
-A range is (low, high) of ints or of floats, or a list of choices. Described, it is a dictionary:
+A range is (low, high) of ints or of floats, a list of choices, or (False, True). Described, it is a
+dictionary:
   {"kind": "int" or "float", "low", "high", "step", "start"}
   {"kind": "choice", "choices": [...], "start": index}
-  {"kind": "area", "height", "width", "start": [top, bottom, left, right]}, pixels
+  {"kind": "tick", "start": False or True}
+  {"kind": "area", "height", "width", "start", "examples": [...]}, a start being a rectangle
+    [top, bottom, left, right] in pixels, or a drawing: a text a row, 1 where drawn
 """
 
 import inspect
@@ -11,13 +14,15 @@ import inspect
 import torch
 
 AREA = "mask"  # the parameter that a view="area" draws
+STEPS, FEWER = 40, 20  # of a slider of floats; where each place is a recorded picture
 
 
-def described(function, ranges, view=None, by_index=True):
+def described(function, ranges, view=None, by_index=True, steps=STEPS):
     """{name: description}. A start is the function's own default if it has one, else the middle of
     the range, the first choice, or the left half of the area.
 
-    by_index: a default among choices is an index; otherwise it is the choice itself.
+    by_index: a default among choices is an index; otherwise it is the choice itself. steps: of a
+    slider of floats.
     """
     known = inspect.signature(function).parameters
     descriptions = {}
@@ -28,22 +33,27 @@ def described(function, ranges, view=None, by_index=True):
         default = None if default is inspect.Parameter.empty else default
         if view == "area" and name == AREA:
             descriptions[name] = _area(limits, default)
+        elif limits == (False, True) and isinstance(limits[0], bool):
+            descriptions[name] = {"kind": "tick", "start": bool(default)}
         elif isinstance(limits, list):
             descriptions[name] = _choice(name, limits, default, by_index)
         else:
-            descriptions[name] = _between(name, *limits, default)
+            descriptions[name] = _between(name, *limits, default, steps)
     return descriptions
 
 
 def tensor(about, value, device="cpu"):
-    """A value of a described range as a fresh tensor: (1,) float32, (1,) int64, or for an area's
+    """A value of a described range as a fresh tensor: (1,) float32, int64 or bool, or for an area's
     edges the mask (1, 1, H, W), float32, 1 inside."""
     if about["kind"] == "area":
+        if isinstance(value[0], str):
+            drawn = [[float(pixel) for pixel in row] for row in value]
+            return torch.tensor(drawn, device=device)[None, None]
         top, bottom, left, right = value
         mask = torch.zeros(1, 1, about["height"], about["width"], device=device)
         mask[..., top:bottom, left:right] = 1
         return mask
-    kind = torch.float32 if about["kind"] == "float" else torch.int64
+    kind = {"float": torch.float32, "tick": torch.bool}.get(about["kind"], torch.int64)
     return torch.tensor([value], dtype=kind, device=device)
 
 
@@ -57,14 +67,33 @@ def others(about):
     return {name: _other(one) for name, one in about.items()}
 
 
-def _between(name, low, high, default):
+def places(about):
+    """All values that a control can be set to, in order; not of an area."""
+    if about["kind"] == "choice":
+        return list(range(len(about["choices"])))
+    if about["kind"] == "tick":
+        return [False, True]
+    count = round((about["high"] - about["low"]) / about["step"])
+    return [about["low"] + k * about["step"] for k in range(count + 1)]
+
+
+def between(about, k):
+    """A value somewhere among the places, another one for every whole number k."""
+    if about["kind"] == "area":
+        high, wide = about["height"], about["width"]
+        return [k % high // 2, high - k % 3, wide // 4, wide - 1 - k % 5]
+    values = places(about)
+    return values[(7 * k + 3) % len(values)]
+
+
+def _between(name, low, high, default, steps):
     if not low < high:
         raise ValueError(f"explore: {name} goes from {low} to {high}")
     if isinstance(low, int) and isinstance(high, int):
         start = (low + high) // 2 if default is None else default
         return {"kind": "int", "low": low, "high": high, "step": 1, "start": start}
     start = (low + high) / 2 if default is None else default
-    step = (high - low) / 40
+    step = (high - low) / steps
     return {"kind": "float", "low": low, "high": high, "step": step, "start": start}
 
 
@@ -76,9 +105,16 @@ def _choice(name, choices, default, by_index):
 
 
 def _area(sides, default):
+    """The default: edges, or drawings (K, H, W) of 0 and 1, of which the first is the start."""
     height, width = sides
+    examples = []
+    if isinstance(default, torch.Tensor):
+        drawn = default.reshape(-1, height, width).long().tolist()
+        examples = [["".join(map(str, row)) for row in one] for one in drawn]
+        default = examples[0]
     start = [0, height, 0, width // 2] if default is None else list(default)
-    return {"kind": "area", "height": height, "width": width, "start": start}
+    about = {"kind": "area", "height": height, "width": width}
+    return about | {"start": start, "examples": examples}
 
 
 def _other(about):
@@ -87,4 +123,6 @@ def _other(about):
         return edges if edges != about["start"] else [0, about["height"], 0, about["width"]]
     if about["kind"] == "choice":
         return (about["start"] + 1) % len(about["choices"])
+    if about["kind"] == "tick":
+        return not about["start"]
     return about["high"] if about["start"] != about["high"] else about["low"]

@@ -7,12 +7,13 @@ def moved(face, first):                       # tensors of shape (1,)
 explore(moved, name="q2-7-latents", alt="A face, moved.", face=(0, 23), first=(-4.0, 4.0))
 """
 
+import os
 import types
 
 from IPython.display import display
 
 from course_lib.atomic import write_bytes, write_json
-from course_lib.course import explorer_checks, results
+from course_lib.course import explorer_checks, results, views
 from course_lib.course import ranges as of_ranges
 from course_lib.course.panel import Panel
 from course_lib.paths import results_folder
@@ -28,34 +29,37 @@ def explore(
     y=None,
     points=None,
     groups=None,
+    bars=None,
+    seen="",
+    live="net",
     **ranges,
 ):
     """Controls over pictures(**values), a function of tensors; returns the panel, shown.
 
-    pictures: takes tensors, for each range of floats (1,) float32, for ints and choices (the index)
-    (1,) int64, and returns pictures (N, C, H, W) in [0, 1]. ranges: name = (low, high) or a list of
-    choices. name: its question and a word, "q2-7-latents". alt: what the first picture shows, for
-    those who cannot see it. grid: how pictures are laid out, for figures.image_grid.
-
-    view="plane": x and y name two ranges of floats, which become a plane to drag in, too; points
-    (N, 2) are its dots, groups (N,) their colours. view="area": the reader draws the mask on the
-    first of the pictures; mask=(height, width), and it arrives as (1, 1, H, W), 1 where drawn.
+    pictures: takes tensors (1,), float32 for ranges of floats, int64 for ints and choices (the
+    index), bool for ticks; returns pictures (N, C, H, W) in [0, 1]. ranges: name = (low, high), a
+    list of choices, or (False, True). name: its question and a word, "q2-7-latents". alt: what the
+    first picture shows, for those who cannot see it. grid: for figures.image_grid. seen: which
+    pictures the net has learned from, in words. view: "plane" (of the ranges x and y, with points
+    and groups), "area" (mask=(height, width), drawn) or "map" (of points). bars: dict(names=[...],
+    title="nats"), for numbers that are returned with the pictures. live: how it moves in a page
+    without a kernel, "net", "frames" or None. More on all of them: docs/explorers.md.
 
     Without a name: draw(**values) takes plain values and returns a Figure, which is shown as it is.
-
     What `pictures` reads by name is bound now: a name that a later cell uses again does not change
     the panel. An error is shown in the picture's place and goes with the next move that works.
     """
-    about = of_ranges.described(pictures, ranges, view, by_index=name is not None)
+    steps = of_ranges.FEWER if live == "frames" else of_ranges.STEPS
+    about = of_ranges.described(pictures, ranges, view, name is not None, steps)
     explorer_checks.call(pictures, name, alt, view, about, x, y)
     panel = Panel(bound(pictures), about, name, grid)
-    if view == "plane":
-        panel.add_plane(x, y, points, groups)
-    if view == "area":
-        panel.add_area(alt)
+    bars = bars and bars | {"names": [str(one) for one in bars["names"]]}
+    panel.add(view, x, y, points, groups, alt, bars)
     panel.start(alt)
     if name is not None:
-        _keep(panel, alt, grid, view, [x, y] if view == "plane" else None)
+        shown = {"alt": alt, "grid": grid, "view": view, "bars": bars, "seen": seen}
+        shown |= {"axes": [x, y] if view == "plane" else None, "dots": views.dots(points, groups)}
+        _keep(panel, shown, live)
     display(panel)
     return panel
 
@@ -76,20 +80,14 @@ def bound(function):
     return rebuilt(function)
 
 
-def _keep(panel, alt, grid, view, axes):
-    """The first picture and what the controls are, for the report."""
-    folder = results_folder() / "explorers"
-    name = panel.name
+def _keep(panel, shown, live):
+    """The first picture and what the controls are, and while a report is built what moves there."""
+    folder, name = results_folder() / "explorers", panel.name
     write_bytes(folder / f"{name}.png", panel.start_picture)
-    kept = {
-        "kind": "explorer",
-        "name": name,
-        "question": results.question_of(name),
-        "alt": alt,
-        "picture": f"explorers/{name}.png",
-        "ranges": panel.about,
-        "grid": grid,
-        "view": view,
-        "axes": axes,
-    }
+    kept = {"kind": "explorer", "name": name, "question": results.question_of(name)}
+    kept |= shown | {"picture": f"explorers/{name}.png", "ranges": panel.about, "live": None}
+    if live and "COURSE_RESULTS" in os.environ:
+        from course_lib.course.live import handed_over  # the exporter takes seconds to import
+
+        kept["live"] = handed_over(panel.function, panel.about, name, live, folder / "live")
     write_json(folder / f"{name}.json", kept)

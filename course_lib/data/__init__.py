@@ -13,6 +13,7 @@ from course_lib.data.sets import (
     closeups,
     digest,
     face_factors,
+    face_halves,
     load,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "digest",
     "downsample",
     "face_factors",
+    "face_halves",
     "in_batches",
     "load",
     "pixels",

@@ -24,6 +24,6 @@ def centred(drawn):
 
 def _extent(used, at):
     """From the first to the last place that is used, both included; 1 at least."""
-    first = torch.where(used > 0, at, float(SIDE)).amin()
-    last = torch.where(used > 0, at, -1.0).amax()
+    first = torch.where(used > 0, at, float(SIDE)).amin(0)
+    last = torch.where(used > 0, at, -1.0).amax(0)
     return (last - first + 1).clamp(min=1)

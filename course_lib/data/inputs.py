@@ -5,6 +5,7 @@ tensor("mnist/train:one_hot")           the labels, floats of 0 and 1
 tensor("faces/train/3000:x:side=32")    the first 3,000, averaged to 32x32
 tensor("mnist/test/500:x:binary=3")     each pixel drawn once as 0 or 255, with this seed
 tensor("closeups/train/4000:factors")   the true factors, each of mean 0 and variance 1
+tensor("closeups/train/8000:halves")    1 where a factor is in the upper half of its range, else 0
 """
 
 import torch.nn.functional as F
@@ -17,8 +18,8 @@ from course_lib.data.faces import factors
 def tensor(word):
     """The tensor that `word` names, set/split[/n]:part[:change...]. ValueError where it names none.
 
-    part: x, y, one_hot, nothing or factors. A change is side=S (averaged to that side), pad=P
-    (zeros on every edge) or binary=SEED (see data.binarise). DataMissing where the set is
+    part: x, y, one_hot, nothing, factors or halves. A change is side=S (averaged to that side),
+    pad=P (zeros on every edge) or binary=SEED (see data.binarise). DataMissing where the set is
     not prepared.
     """
     try:
@@ -53,6 +54,7 @@ PARTS = {
     "one_hot": _one_hot,
     "nothing": lambda name, split, n: _one_hot(name, split, n)[:, :0],
     "factors": _factors,
+    "halves": lambda name, split, n: sets.face_halves(split, n),
 }
 CHANGES = {
     "side": downsample,

@@ -17,7 +17,7 @@ import torch
 
 from course_lib.atomic import read_json
 from course_lib.data import embedded
-from course_lib.data.faces.factors import CLOSE_UP_FACTORS
+from course_lib.data.faces.factors import CLOSE_UP_FACTORS, scaled
 from course_lib.data.missing import DataMissing, how_to_prepare
 from course_lib.data.mnist import larochelle, mnist
 from course_lib.paths import PREPARED_VERSION, cache_root
@@ -67,6 +67,13 @@ def face_factors(split="train", n=None, name="faces", varying=CLOSE_UP_FACTORS):
     if name == "faces":
         return embedded.people_of(split, n)
     return embedded.plain_of(split, n, varying)
+
+
+def face_halves(split="train", n=None):
+    """Yes or no for each of CLOSE_UP_FACTORS, uint8 (N, 10), behind load("closeups", split, n): 1
+    where the factor is in the upper half of its range. No two of them depend on each other."""
+    known = face_factors(split, n, "closeups")
+    return (scaled(known, CLOSE_UP_FACTORS) > 0).to(torch.uint8)
 
 
 def _check(split, n):

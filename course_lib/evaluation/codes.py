@@ -42,6 +42,14 @@ def mean_shifts(codes, values):
     return shift, np.divide(shift, error, where=error > 0, out=np.zeros_like(shift))
 
 
+def agreement(first, second):
+    """How alike the codes of two trainings are: the rows of first and second (K, F), what each code
+    does to F factors, matched one to one as well as can be (Hungarian method); the mean correlation
+    of a matched pair. 1: the same K meanings in another order."""
+    of_both = np.corrcoef(first, second)[: len(first), len(first) :]
+    return float(of_both[linear_sum_assignment(-of_both)].mean())
+
+
 def permutation_test(codes, values, n_permutations=200, seed=0, statistic=information):
     """statistic(codes, values) for every column of values (N, F), and its p-value. (F,), (F,)
 

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.evaluation import image_quality
+from course_lib.evaluation.parts import in_parts
 
 
 @torch.no_grad()
@@ -56,6 +57,25 @@ def bins_hit(real, generated, n_bins=4):
     edges = [np.quantile(column, np.linspace(0, 1, n_bins + 1)[1:-1]) for column in real.T]
     filled, hit = (_bins(table, edges) for table in (real, generated))
     return len(filled & hit), len(filled)
+
+
+def beside(judge, real, generated, columns):
+    """What stands beside a set of generated pictures, as a row of a table: image_quality.beside,
+    and in the features of a judge FID, recall and the bins of the attributes in `columns` that are
+    reached ("bins", of those that real pictures fill: "of").
+
+    real, generated: equally many pictures (N, C, H, W) in [0, 1].
+    """
+    features, opinions = (
+        [in_parts(f, x).cpu() for x in (real, generated)] for f in (judge.features, judge)
+    )
+    hit, filled = bins_hit(*(table[:, columns].numpy() for table in opinions))
+    return image_quality.beside(real, generated) | {
+        "FID": image_quality.frechet(*features),
+        "recall": image_quality.precision_recall(*features)[1],
+        "bins": hit,
+        "of": filled,
+    }
 
 
 def _bins(table, edges):

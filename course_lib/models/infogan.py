@@ -20,6 +20,8 @@ from course_lib.data.batches import Batches
 from course_lib.models import gan
 from course_lib.training import adversarial
 
+CLEAR = 0.3  # weight of a code for real pictures, where the code has a reader of its own
+
 
 def read(output, c):
     """Cross-entropy of the code c (B, K) one-hot as the discriminator reads it, nats."""
@@ -31,10 +33,20 @@ def bound(cross_entropy, n_codes):
     return math.log(n_codes) - cross_entropy
 
 
-def discriminator_loss(real, fake, c, weight=1.0):
-    """gan.hinge, and reading the code off generated pictures."""
+def discriminator_loss(real, fake, c, weight=1.0, on_real=0.0):
+    """gan.hinge, and reading the code off generated pictures. on_real: weight of `clear`, with
+    which real pictures, too, are to have a code."""
     terms, extra = gan.hinge(real, fake, c), weight * read(fake, c)
-    return terms | {"loss": terms["loss"] + extra, "read code": extra}
+    loss = terms["loss"] + extra - on_real * clear(real) if on_real else terms["loss"] + extra
+    return terms | {"loss": loss, "read code": extra}
+
+
+def clear(output):
+    """What the reader's own answers tell of real pictures, nats: high where each picture gets one
+    code surely and all codes occur equally often (Krause and others 2010)."""
+    p = output.c_logits.softmax(1)
+    entropy = lambda p: -(p * p.clamp(min=1e-9).log()).sum(-1)
+    return entropy(p.mean(0)) - entropy(p).mean()
 
 
 def generator_loss(fake, c, weight=1.0):
@@ -44,17 +56,22 @@ def generator_loss(fake, c, weight=1.0):
 
 
 class Embedded(gan.Generator):
-    """The code goes in as a learned vector instead of one-hot, as the source tried first.
+    """The code goes in as a vector of `embedding` numbers, as the source tried first, not one-hot.
 
     unit_length: every code's vector is as long as a one-hot one, which tells what a learned
     direction does from what a longer vector does (a linear layer begins 2.5 times as long).
+    fixed: the vectors are random and stay as they are, which tells what learning them does from
+    what a code does that is spread over many inputs.
     """
 
-    def __init__(self, z_dim, n_codes, embedding, width, side, channels, unit_length=False):
+    def __init__(
+        self, z_dim, n_codes, embedding, width, side, channels, unit_length=False, fixed=False
+    ):
         super().__init__(z_dim, embedding, width, side, channels)
         self.embedding = nn.Linear(n_codes, embedding, bias=False)
         if unit_length:
             parametrize.register_parametrization(self.embedding, "weight", UnitColumns())
+        self.embedding.requires_grad_(not fixed)
 
     def forward(self, z, c):
         return super().forward(z, self.embedding(c))
@@ -86,6 +103,30 @@ def random_codes(x, n_codes):
     return F.one_hot(torch.randint(n_codes, (len(x),), device=x.device), n_codes).to(x)
 
 
+class OwnReader(gan.Discriminator):
+    """The code is read by a trunk of its own, off the pictures in disguise (warp_strongly).
+
+    The score then judges pictures as they are, and reading, without spectral norm and with batch
+    norm, is learned faster. What the disguise changes, no code can mean.
+    """
+
+    def __init__(self, c_dim, width=32, side=32, channels=3):
+        super().__init__(0, width, side, channels)
+        n = 2 * width
+        self.reader = nn.Sequential(
+            nn.PixelUnshuffle(2), *_read(4 * channels, n), nn.MaxPool2d(2), *_read(n, n),
+            nn.MaxPool2d(2), *_read(n, n), nn.Flatten(), nn.Linear(n * (side // 8) ** 2, c_dim),
+        )  # fmt: skip
+
+    def forward(self, x):
+        output = super().forward(x)
+        return output._replace(c_logits=self.reader(2 * warp_strongly(x) - 1))
+
+
+def _read(n_in, n_out):
+    return nn.Conv2d(n_in, n_out, 3, 1, 1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()
+
+
 def recipe(
     x,
     epochs=10,
@@ -93,7 +134,9 @@ def recipe(
     weight=1.0,
     embedding=0,
     unit_length=False,
+    fixed=False,
     disguise=False,
+    own_reader=False,
     z_dim=128,
     width=32,
     lr_g=2e-4,
@@ -104,25 +147,22 @@ def recipe(
     bf16=False,
     seed=0,
 ):
-    """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's learned
-    vector, 0 for one-hot. disguise: the discriminator sees all pictures strongly warped, not just
-    shifted."""
-    channels, side = x.shape[1:3]
-    if embedding:
-        generator = Embedded(z_dim, n_codes, embedding, width, side, channels, unit_length)
-    else:
-        generator = gan.Generator(z_dim, n_codes, width, side, channels)
-    generator = generator.to(x.device)
-    discriminator = gan.Discriminator(n_codes, width, side, channels).to(x.device)
-    opt_g, opt_d = adversarial.two_rates(generator, discriminator, lr_g, lr_d)
+    """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's vector, 0 for
+    one-hot; unit_length, fixed: as in Embedded. disguise: the discriminator sees all pictures
+    strongly warped, not just shifted; own_reader: only the reader of the code does, and real
+    pictures are to have a code as well."""
+    sizes = dict(width=width, side=x.shape[2], channels=x.shape[1])
+    how = dict(unit_length=unit_length, fixed=fixed)
+    one_hot = partial(gan.Generator, z_dim, n_codes)
+    generator = partial(Embedded, z_dim, n_codes, embedding, **how) if embedding else one_hot
+    discriminator = OwnReader if own_reader else gan.Discriminator
+    nets = [net(**sizes).to(x.device) for net in (generator, partial(discriminator, n_codes))]
     batches = Batches(x, size=batch, seed=seed)
     step = adversarial.AdversarialStep(
-        generator,
-        discriminator,
-        partial(discriminator_loss, weight=weight),
+        *nets,
+        partial(discriminator_loss, weight=weight, on_real=CLEAR if own_reader else 0.0),
         partial(generator_loss, weight=weight),
-        opt_g,
-        opt_d,
+        *adversarial.two_rates(*nets, lr_g, lr_d),
         batches,
         epochs,
         condition=partial(random_codes, n_codes=n_codes),

@@ -32,12 +32,13 @@ class Outcome(NamedTuple):
 
 
 def outcome_or_train(
-    recipe, tensors, settings, epochs, measure, held=(), title=None, retrain=False
+    recipe, tensors, settings, epochs, measure, held=(), title=None, retrain=False, whole=False
 ):
     """The Outcome of this training, opened where it is kept; else trained, measured and kept.
 
     As runs.train_or_load, but what comes back is measure(model, *held) -> {name: float}, taken once
     at the end. What a functools.partial binds to `measure` (a judge, say) is no part of the key.
+    whole: it is given run.step in place of run.model, the players of a game, say.
     """
     named = getattr(measure, "func", measure)
     about = keys.describe(recipe, tensors, settings, epochs, named, held)
@@ -47,7 +48,8 @@ def outcome_or_train(
             if record := _opened(path, behaviour):
                 return Outcome(record["numbers"], record["about"])
     run = runs.train_or_load(recipe, tensors, settings, epochs, title=title, retrain=retrain)
-    numbers = {name: float(value) for name, value in measure(run.model, *held).items()}
+    found = measure(run.step if whole else run.model, *held)
+    numbers = {name: float(value) for name, value in found.items()}
     cost = {name: run.about[name] for name in ("seconds", "device", "steps", "torch")}
     record = behaviour.mark() | {"about": about | cost, "numbers": numbers}
     write_json(cached(about), record)

@@ -22,6 +22,7 @@ RECORD = {
     "source_sha256": str,
     "weights_sha256": str,
 }
+AVERAGED = ("model", "generator")  # the part that a step keeps an average of, if it keeps one
 ABOUT = ("recipe", "key", "settings", "given", "epochs", "seconds", "device", "steps", "torch")
 
 
@@ -104,13 +105,14 @@ def write(paths, record, states):
 def put_in(step, states):
     """Load all the states into the step's parts, or none of them: Damaged where one does not fit.
 
-    Where the average alone was stored, the model gets it too. Weights that were stored as float16
-    come back as float32.
+    Where the average alone was stored, the part that it is of gets it too. Weights that were stored
+    as float16 come back as float32.
     """
     states = dict(states)
-    if "average" in states and "model" not in states and "model" in step.parts:
-        state = states["average"].items()
-        states["model"] = {k.removeprefix("module."): v for k, v in state if k != "n_averaged"}
+    for name in AVERAGED:
+        if "average" in states and name not in states and name in step.parts:
+            state = states["average"].items()
+            states[name] = {k.removeprefix("module."): v for k, v in state if k != "n_averaged"}
     wanted = {name for name, part in step.parts.items() if isinstance(part, torch.nn.Module)}
     if wanted - set(states):
         raise Damaged(f"it lacks its {', '.join(sorted(wanted - set(states)))}")

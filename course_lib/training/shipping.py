@@ -32,18 +32,20 @@ def ship(name, words, half=False, average=False, limit=LIMIT):
     """Move the run `name` of the cache to weights/; returns the record's path.
 
     words: what opens its tensors, see data.inputs. half: matrices and kernels as float16. average:
-    of the model its average alone. ValueError where the words name other data, or it is too large.
+    of the model, or of a game's generator, its average alone. ValueError where the words name other
+    data, or it is too large.
     """
     about = named(name)
     kept = records.read(records.cached(about))
     if kept is None:
-        there = ", ".join(sorted(p.name for p in (cache_root() / "runs").glob("*"))) or "none"
+        alike = (cache_root() / "runs").glob(f"*{name.rsplit('-', 1)[0]}-*")
+        there = ", ".join(sorted(p.name for p in alike)) or "none of this recipe"
         raise ValueError(f"the cache holds no finished run {name}; it has {there}")
     record, states = kept
     if sets.digest(*(inputs.tensor(word) for word in words)) != record["about"]["data_sha256"]:
         raise ValueError(f"{name} was not trained on {' '.join(words)}")
     if average:
-        states = {part: state for part, state in states.items() if part != "model"}
+        states = {part: s for part, s in states.items() if part not in records.AVERAGED}
     states = {part: _stored(state, half) for part, state in states.items()}
     size = sum(t.numel() * t.element_size() for s in states.values() for t in s.values())
     if size > limit:

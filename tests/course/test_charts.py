@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from course_lib.course import charts, figures
@@ -83,3 +84,46 @@ def test_functions_are_lines_through_what_was_given():
     lines = figure.axes[0].get_lines()
     assert [line.get_label() for line in lines] == ["f", "g"]
     assert list(lines[0].get_ydata()) == [1.0, 3.0, 2.0]
+
+
+def test_a_field_lies_upright_under_its_points():
+    field = torch.zeros(4, 4)
+    field[0, 3] = 1.0  # the lowest row, at the right
+    black, green = torch.tensor([[2.5, -2.5]]), torch.zeros(5, 2)
+    figure = charts.fields({"one": (field, black, green)}, (-3, 3, -3, 3), "D")
+    axis = drawn(figure)
+    (image,) = axis.images
+    assert image.get_extent() == [-3, 3, -3, 3] and image.origin == "lower"
+    assert [len(line.get_xdata()) for line in axis.lines] == [1, 5]
+    assert axis.get_title() == "one" and figure.axes[-1].get_ylabel() == "D"
+
+
+def test_dumbbells_reach_from_the_least_mark_to_the_largest_and_show_every_row():
+    rows = pd.DataFrame({"label": ["a", "b"] * 2, "alone": [0.2, 0.4, 0.4, 0.4], "real": 0.9})
+    axis = drawn(charts.dumbbells(rows, "label", {"alone": "alone", "real": "two real"}, "share"))
+    lines = [tuple(map(tuple, part)) for part in axis.collections[0].get_segments()]
+    assert np.allclose(lines, [[(0.3, 0), (0.9, 0)], [(0.4, 1), (0.9, 1)]])
+    marks = {line.get_label(): line.get_xdata().tolist() for line in axis.lines}
+    assert np.allclose(marks["alone"], [0.3, 0.4]) and np.allclose(marks["two real"], 0.9)
+    assert sum(len(line.get_xdata()) for line in axis.lines if line.get_marker() == ".") == 8
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
+
+
+def test_lines_of_seeds_are_means_in_a_band_of_all_rows():
+    rows = [(v, s, who, at, at + s) for v in "ab" for s in (0, 1) for who in "xy" for at in (1, 2)]
+    rows = pd.DataFrame(rows, columns=["version", "seed", "who", "step", "share"])
+    figure = charts.seed_lines(rows, "step", "share", "who", "version", "step", "share")
+    drawn(figure)
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b"]
+    assert figure.axes[1].lines[0].get_ydata().tolist() == [1.5, 2.5]
+    low, high = figure.axes[1].collections[0].get_datalim(figure.axes[1].transData).intervaly
+    assert (low, high) == (1, 3)
+
+
+def test_a_clustered_map_puts_like_columns_side_by_side():
+    one, other = [1.0, -1.0, 0.5], [-1.0, 1.0, 0.0]
+    table = pd.DataFrame({"a": one, "b": other, "c": one, "d": other}, index=["x", "y", "z"])
+    axis = drawn(charts.clustered(table.rename_axis(columns="code"), "shift"))
+    names = [t.get_text() for t in axis.get_xticklabels()]
+    assert {*names[:2]} in ({"a", "c"}, {"b", "d"}) and len(axis.get_yticklabels()) == 3
+    assert axis.get_xlabel() == "code" and axis.collections[0].get_array().shape == (3, 4)

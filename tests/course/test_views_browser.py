@@ -65,7 +65,9 @@ def state(widget):
     """The widget's traits as they reach a browser."""
     result = {key: getattr(widget, key) for key in widget.keys if not key.startswith("_")}
     result = {
-        key: value for key, value in result.items() if isinstance(value, str | int | list | bytes)
+        key: value
+        for key, value in result.items()
+        if isinstance(value, str | int | list | dict | bytes)
     }
     return {k: {"bytes": list(v)} if isinstance(v, bytes) else v for k, v in result.items()}
 
@@ -159,7 +161,8 @@ def drawn(page):
 
 
 def area():
-    return views.Area(4, 6, [0, 4, 0, 3], "A digit.")
+    about = {"kind": "area", "height": 4, "width": 6, "start": [0, 4, 0, 3], "examples": []}
+    return views.Area(about, "A digit.")
 
 
 def spot(page, row, column):
@@ -204,7 +207,34 @@ def test_the_edges_move_by_keyboard_and_take_each_other_along(shown):
     page.get_by_role("img", name="A digit. 2 of 24 pixels are drawn").wait_for()
 
 
-@pytest.mark.parametrize("make", [plane, area])
+# ---- the bars -----------------------------------------------------------------------------------
+
+
+def bars(**how):
+    return views.Bars(names=["one", "two"], title="nats", values=[4.0, -2.0], **how)
+
+
+def test_bars_are_a_table_of_names_and_numbers_and_follow(shown):
+    page = shown(bars())
+    rows = page.locator("tr")
+    assert [row.inner_text().split() for row in rows.all()] == [["one", "4.00"], ["two", "-2.00"]]
+    one, two = (page.locator(".place span").nth(i).bounding_box() for i in (0, 1))
+    assert one["width"] == pytest.approx(2 * two["width"], rel=0.02)
+    assert two["x"] + two["width"] == pytest.approx(one["x"], abs=1)  # to both sides of zero
+    page.evaluate("model.set('values', [1, 2])")
+    assert rows.nth(1).inner_text().split() == ["two", "2.00"]
+
+
+def test_an_example_is_drawn_by_its_button_and_a_drawing_begins_with_the_brush(shown):
+    rows = [["000000", "011000", "011000", "000000"], ["111111", *["000000"] * 3]]
+    about = {"kind": "area", "height": 4, "width": 6, "start": rows[0], "examples": rows}
+    page = shown(views.Area(about, "A digit."))
+    assert drawn(page) == rows[0] and page.get_by_label("brush").is_checked()
+    page.get_by_role("button", name="Example 2").click()
+    assert drawn(page) == rows[1]
+
+
+@pytest.mark.parametrize("make", [plane, area, bars])
 def test_a_view_fits_a_phone(make, shown):
     page = shown(make(), width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

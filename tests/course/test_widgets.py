@@ -154,6 +154,68 @@ def test_a_function_of_tensors_may_return_a_figure():
     assert read_json(results_folder() / "explorers" / "q2-5-map.json")["grid"] is None
 
 
+def test_a_box_to_tick_arrives_as_a_truth():
+    seen = []
+
+    def ticked(fine, coarse=True):
+        seen.append((fine, coarse))
+        return torch.where(fine, 1.0, 0.0).view(1, 1, 1, 1).expand(1, 1, 8, 8)
+
+    both = dict(fine=(False, True), coarse=(False, True))
+    panel = widgets.explore(ticked, name="q8-5-x", alt="Grey.", **both)
+    panel.controls["fine"].value = True
+    assert [[t.item() for t in call] for call in seen] == [[False, True], [True, True]]
+    assert seen[0][0].dtype == torch.bool and "fine True" in panel.image.alt
+
+
+def test_numbers_beside_the_pictures_become_bars_that_follow():
+    def both(z):
+        return z.view(1, 1, 1, 1).expand(1, 1, 8, 8), torch.cat([z, -2 * z])
+
+    bars = dict(names=[1, 2], title="nats")
+    panel = widgets.explore(both, name="q4-3-x", alt="Grey.", bars=bars, z=(0.0, 1.0))
+    assert panel.bars.names == ["1", "2"] and panel.bars.values == [0.5, -1.0]
+    panel.controls["z"].value = 1.0
+    assert panel.bars.values == [1.0, -2.0] and panel.stage.children[0] is panel.bars
+
+
+def test_a_map_is_drawn_in_the_colours_of_the_function_and_keeps_its_points():
+    kinds, points = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]), torch.randn(3, 2)
+
+    def coloured(attribute):
+        return kinds[attribute][0]
+
+    how = dict(view="map", points=points, attribute=["a", "b"])
+    panel = widgets.explore(coloured, name="q2-5-x", alt="A map.", **how)
+    figure = figures.scatter(points, kinds[0], ["without", "with"])
+    assert panel.image.value == figures.png(figure)
+    kept = read_json(results_folder() / "explorers" / "q2-5-x.json")
+    assert len(kept["dots"][0][1]) == 6 and kept["live"] is None  # no report is built
+
+
+def test_drawings_are_examples_and_the_first_is_the_start():
+    four = torch.zeros(2, 8, 8)
+    four[0, 2:4, 1] = 1
+
+    def drawn(mask=four):
+        return mask
+
+    panel = widgets.explore(drawn, name="q3-5-x", alt="A digit.", view="area", mask=(8, 8))
+    assert torch.equal(panel.mask()[0, 0], four[0])
+    assert panel.area.about["examples"][1] == ["0" * 8] * 8
+
+
+def test_while_a_report_is_built_what_cannot_move_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path))
+
+    def noisy(z):
+        return torch.rand(1, 1, 8, 8) * z
+
+    with pytest.raises(ValueError, match="explorer 'q2-7-x': noisy: draws random numbers"):
+        widgets.explore(noisy, name="q2-7-x", alt="Grey.", z=(0.0, 1.0))
+    widgets.explore(noisy, name="q2-7-x", alt="Grey.", live=None, z=(0.0, 1.0))
+
+
 # ---- what stands where there is no kernel -------------------------------------------------------
 
 
@@ -222,7 +284,7 @@ def grey(z):
         (pixels, {"grid": {"colums": 2}}, "grid knows no colums, only columns, heads"),
         (pixels, {"grid": {"columns": 2, "heads": ["a"]}}, "1 heads for 2 pictures in 2 columns"),
         (pixels, {"grid": {"columns": 1, "rows": ["a"]}}, "1 rows for 2 pictures in 1 columns"),
-        (pixels, {"view": "pad"}, "view is 'pad'; there are 'plane' and 'area'"),
+        (pixels, {"view": "pad"}, "view is 'pad'; there are 'plane', 'area' and 'map'"),
         (pixels, {"view": "area"}, r"view='area' asks for mask=\(height, width\)"),
         (pixels, {"view": "plane", "x": "z"}, "an axis of the plane is None; x and y name two"),
     ],

@@ -165,3 +165,14 @@ def test_the_order_in_which_the_ten_are_named_does_not_matter():
 def test_only_rendered_sets_have_factors():
     with pytest.raises(ValueError, match="'mnist' has no known factors; faces and closeups have"):
         data.face_factors("train", 5, "mnist")
+
+
+def test_halves_say_which_factors_lie_in_the_upper_half_of_their_range():
+    known, halves = data.face_factors("test", 300, "closeups"), data.face_halves("test", 300)
+    assert halves.dtype == torch.uint8 and halves.shape == (300, len(CLOSE_UP_FACTORS))
+    for name, column in zip(CLOSE_UP_FACTORS, halves.T, strict=True):
+        low, high, _ = FACTORS[name]
+        assert torch.equal(column.bool(), known[:, COLUMN[name]] > (low + high) / 2)
+        assert 0.4 < column.float().mean() < 0.6
+    apart = torch.corrcoef(data.face_halves("train", 2000).T.float()) - torch.eye(10)
+    assert apart.abs().max() < 0.1  # no two of them depend on each other

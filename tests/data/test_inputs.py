@@ -31,6 +31,8 @@ def test_pictures_are_averaged_and_factors_lie_on_one_scale():
     smile = known[:, factors.COLUMN["smile"]]  # its range is -1 to 1 already
     torch.testing.assert_close(scaled[:, factors.CLOSE_UP_FACTORS.index("smile")], smile)
 
+    assert torch.equal(inputs.tensor("closeups/val/6:halves"), (scaled > 0).byte())
+
 
 @pytest.mark.parametrize(
     "word", ["mnist", "mnist/test", "mnist/test:z", "mnist/test:x:side", "mnist/test:x:turn=3"]

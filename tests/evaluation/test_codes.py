@@ -11,6 +11,7 @@ from sklearn.metrics import mutual_info_score
 
 from course_lib.evaluation import coverage, image_quality, stats
 from course_lib.evaluation.codes import (
+    agreement,
     eta_squared,
     information,
     mean_shifts,
@@ -125,6 +126,15 @@ def test_the_share_that_codes_explain():
     groups = [v[many == k, 0] for k in range(6)]
     f = f_oneway(*groups).statistic  # eta squared is F in another dress
     assert result[0] == pytest.approx(5 * f / (5 * f + 294)) and p[0] == 0.01
+
+
+def test_codes_agree_in_whatever_order_they_come():
+    rows = np.random.default_rng(0).normal(size=(5, 8))
+    order = [3, 0, 4, 1, 2]
+    assert agreement(rows, 2 * rows[order] + 1) == pytest.approx(1)
+    two = np.array([[1.0, 0, -1], [1, -2, 1]])  # uncorrelated with each other
+    assert agreement(two, np.stack([two[1], -two[0]])) == pytest.approx(0)  # 1 and -1
+    assert agreement(two, two[[0, 0]] + 1e-9 * two[[1, 1]]) == pytest.approx(0.5)
 
 
 def test_departures_are_counted_in_standard_errors():

@@ -342,6 +342,29 @@ def test_in_bf16_the_nets_compute_in_it_and_keep_their_weights_in_float32(recipe
     assert moments and {t.dtype for t in weights + moments} == {torch.float32}
 
 
+def test_fixed_vectors_of_a_code_stay_as_they_are():
+    step, batches = small(infogan.recipe, embedding=6, unit_length=True, fixed=True)
+    loop.set_training(step, True)
+    before = step.generator.embedding.weight.clone()
+    first = step.generator.net[0].weight.clone()
+    for batch in batches.epoch(0):
+        step(*batch)
+    torch.testing.assert_close(step.generator.embedding.weight, before)
+    assert not torch.equal(step.generator.net[0].weight, first)
+
+
+def test_a_reader_of_its_own_sees_disguised_pictures_and_the_score_plain_ones():
+    torch.manual_seed(0)
+    net, x = infogan.OwnReader(3, width=4, channels=1).eval(), torch.rand(2, 1, 32, 32)
+    one, two = net(x), net(x)
+    torch.testing.assert_close(one.score, two.score)
+    assert one.c_logits.shape == (2, 3) and not torch.equal(one.c_logits, two.c_logits)
+    step, batches = small(infogan.recipe, own_reader=True)
+    before = step.discriminator.reader[1].weight.clone()
+    step(*next(batches.epoch(0)))
+    assert not torch.equal(step.discriminator.reader[1].weight, before)
+
+
 # ---- kept, broken, resumed ----------------------------------------------------------------------
 
 

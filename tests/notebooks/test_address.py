@@ -82,6 +82,7 @@ def test_the_address_is_written_into_link_and_cell_and_once_is_enough(tmp_path):
     assert title == (
         "# A\n\n[Open in Colab](https://colab.research.google.com/github/somebody/a-course"
         "/blob/main/notebooks/02_vae.ipynb)"
+        " · [Read the page](https://somebody.github.io/a-course/02_vae.html)"
     )
     assert colab == address.colab_cell(HERE) and other == "old"
     before = path.read_bytes()

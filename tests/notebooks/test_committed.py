@@ -199,5 +199,5 @@ def test_make_asks_for_the_names(course, capsys):
 def test_a_page_shows_an_explorers_first_picture_and_how_to_open_it(built):
     html = (built / "reports" / "quick" / "01_a.html").read_text(encoding="utf-8")
     part = html.split('id="explorer"')[1].split('id="bar"')[0]
-    assert 'src="figures/q1-1-explorer.png"' in part and 'alt="A red field"' in part
+    assert 'src="figures/q1-1-explorer.webp"' in part and 'alt="A red field"' in part
     assert part.count('class="widget-note"') == 1

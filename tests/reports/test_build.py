@@ -55,9 +55,9 @@ def test_report_holds_pages_figures_notebooks_and_results(good):
     for file in ("index.html", "01_a.html", "02_b.html", "notebooks/01_a.ipynb"):
         assert (out / file).stat().st_size > 0, file
     assert sorted(path.name for path in (out / "figures").iterdir()) == [
-        "q1-1-fig.png",
-        "q1-2-fig.png",
-        "q2-1-fig.png",
+        "q1-1-fig.webp",
+        "q1-2-fig.webp",
+        "q2-1-fig.webp",
     ]
     outcome = results(good)
     assert [result["name"] for result in outcome["results"]] == ["q1-1-fig", "q1-2-fig", "q2-1-fig"]
@@ -87,12 +87,12 @@ def test_page_has_anchors_formulas_figures_by_file_and_no_blank_widget(good):
     assert html.count("<math") >= 3 and "$$" not in html
     assert "<strong>Answer 2.1.</strong> It is <math>" in html
     image = re.search(r"<img[^>]*>", html)[0]
-    assert 'src="figures/q2-1-fig.png"' in image
+    assert 'src="figures/q2-1-fig.webp"' in image
     assert 'alt="A field of colour (60, 90, 160)"' in image
     assert "data:image" not in html
     assert html.count('class="widget-note"') == 1  # the explorer's, none for the progress bar
     assert "starting point" not in html  # there is no picture beside it
-    assert "jupyter-widgets" not in html and "<script" not in html
+    assert "jupyter-widgets" not in html and "<script src" not in html
     assert 'href="01_a.html"' in html and 'href="index.html"' in html
 
 

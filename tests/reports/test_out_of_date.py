@@ -139,7 +139,7 @@ def test_again_repeats_what_is_up_to_date(course):
     assert to_run(course, "quick", "--again", "--only", "01") == ["01_a"]
 
 
-@pytest.mark.parametrize("lost", ["figures/q1-1-fig.png", "results/01_a.json", "notebooks"])
+@pytest.mark.parametrize("lost", ["figures/q1-1-fig.webp", "results/01_a.json", "notebooks"])
 def test_what_is_lost_is_made_again(course, lost):
     path = course / "reports" / "quick" / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()

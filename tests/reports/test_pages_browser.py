@@ -4,6 +4,7 @@ import inputs
 import pytest
 import run
 import small_course
+from axe_playwright_python.sync_playwright import Axe
 from conftest import CHROMIUM
 
 PAGES = ("index.html", "01_a.html")
@@ -117,7 +118,7 @@ def test_a_wide_table_shows_that_it_scrolls_and_keeps_its_first_column(report, b
 def test_a_figure_leads_to_itself_in_full_size(report, browser):
     page, _, _ = open_page(browser, report / "01_a.html", 390)
     page.locator("#q1-2-fig img").click()
-    assert page.url == (report / "figures" / "q1-2-fig.png").as_uri()
+    assert page.url == (report / "figures" / "q1-2-fig.webp").as_uri()
     page.close()
 
 
@@ -146,6 +147,29 @@ def test_what_is_cut_off_would_be_noticed(report, browser):
     page, _, _ = open_page(browser, report / "01_a.html", 390)
     page.evaluate("document.querySelector('main > *').style.cssText = 'width: 900px'")
     assert page.evaluate(CUT) != []
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("name", PAGES)
+def test_no_rule_of_accessibility_is_broken(report, browser, name, width, scheme):
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page.goto((report / name).as_uri())
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.close()
+
+
+def test_the_contents_stay_in_view_and_code_has_a_switch(report, browser):
+    page, _, _ = open_page(browser, report / "01_a.html", 1280)
+    page.locator("#q1-3").scroll_into_view_if_needed()
+    assert page.locator(".contents").bounding_box()["y"] >= 0
+    page.wait_for_function("document.querySelector('.contents [aria-current]')")
+    page.get_by_role("button", name="Show all code").click()
+    assert page.locator("#long-code .highlight").is_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert not page.locator(".contents ol").is_visible()  # folded where there is no room
+    assert page.locator(".contents summary").is_visible()
     page.close()
 
 

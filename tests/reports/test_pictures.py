@@ -34,7 +34,7 @@ def test_a_page_drawn_anew_from_the_kept_notebook_is_the_same(executed, tmp_path
         (tmp_path / file).write_bytes(content)
     kept = copy.deepcopy(executed)
     pictures.refer(kept, "01_a")
-    assert sorted(figures) == ["01_a-q1-1-grey-2.png", "q1-1-grey.png"] and len(html) > 1000
+    assert sorted(figures) == ["01_a-q1-1-grey-2.webp", "q1-1-grey.webp"] and len(html) > 1000
     assert "image/png" not in str([o.data for o in kept.cells[1].outputs])
     assert "&quot;grey&quot;" in kept.cells[1].outputs[0].data["text/html"]
     assert pages.page(pictures.restored(kept, tmp_path), "01_a", links)[0] == html
@@ -51,5 +51,5 @@ def test_what_was_referred_to_comes_back_as_it_was(executed, tmp_path):
 
 def test_a_picture_that_is_gone_is_an_error_that_names_it(executed, tmp_path):
     pictures.refer(executed, "01_a")
-    with pytest.raises(FileNotFoundError, match="q1-1-grey.png"):
+    with pytest.raises(FileNotFoundError, match="q1-1-grey.webp"):
         pictures.restored(executed, tmp_path)

@@ -65,7 +65,7 @@ def test_a_removed_notebook_leaves_the_report(course):
     (course / "notebooks" / "01_a.ipynb").unlink()
     index.publish(course, "quick")
     out = course / "reports" / "quick"
-    assert sorted(path.name for path in (out / "figures").iterdir()) == ["q2-1-fig.png"]
+    assert sorted(path.name for path in (out / "figures").iterdir()) == ["q2-1-fig.webp"]
     assert set(results(course)["notebooks"]) == {"02_b"}
     assert not [path for path in out.rglob("01_a*")]
 
@@ -167,7 +167,7 @@ def test_a_figure_that_a_run_no_longer_makes_goes(course):
     small_course.write(course, "01_a", small_course.cells("01_a", "1.2"))
     assert run_again(course) is None
     folder = course / "reports" / "quick" / "figures"
-    assert sorted(path.name for path in folder.iterdir()) == ["q1-2-fig.png", "q2-1-fig.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["q1-2-fig.webp", "q2-1-fig.webp"]
 
 
 @pytest.fixture

@@ -37,6 +37,13 @@ def test_an_outcome_is_opened_and_is_what_the_run_gives(no_training):
         outcome(seed=2)
 
 
+def test_the_whole_step_is_measured_where_that_is_asked_for():
+    run = runs.train_or_load(recipe, [pictures()], {"seed": 0}, 1)
+    parts = lambda step: {"parts": len(step.parts), "same": step.model is not step}
+    kept = outcomes.outcome_or_train(recipe, [pictures()], {"seed": 0}, 1, parts, whole=True)
+    assert kept.numbers == {"parts": len(run.step.parts), "same": 1.0}
+
+
 def test_what_code_that_behaves_otherwise_made_is_said_and_made_anew(monkeypatch, capsys):
     path = outcomes.cached(outcome().about)
     record = read_json(path)

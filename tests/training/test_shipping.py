@@ -9,7 +9,7 @@ import torch
 
 from course_lib import data
 from course_lib.data import inputs
-from course_lib.models import gaussian, hvae, vae
+from course_lib.models import gan, gaussian, hvae, vae
 from course_lib.paths import weights_root
 from course_lib.training import fingerprint, records, runs, shipping, steps
 
@@ -317,6 +317,21 @@ def test_half_precision_comes_back_as_the_numbers_that_were_stored():
         assert b.dtype == torch.float32
         assert torch.equal(b, a.half().float() if a.ndim > 1 else a)
     assert json.loads(path.read_text())["stored"] == "float16"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "part", "word"),
+    [(vae.recipe, "model", WORDS[0]), (gan.recipe, "generator", WORDS[0] + ":side=32")],
+)
+def test_an_average_that_ships_alone_is_the_part_that_it_is_of(recipe, part, word):
+    how = dict(width=4, batch=8, z_dim=4, ema=0.9, epochs=2)
+    opened = lambda: runs.train_or_load(recipe, [inputs.tensor(word)], how, 2)
+    before = opened()
+    shipping.ship(records.name_of(before.about), [word], average=True)
+    parts = opened().step.parts
+    for name, weights in before.step.parts["average"].module.state_dict().items():
+        assert torch.equal(parts[part].state_dict()[name], weights)
+        assert torch.equal(parts["average"].module.state_dict()[name], weights)
 
 
 @pytest.mark.parametrize(

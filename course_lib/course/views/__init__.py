@@ -11,6 +11,8 @@ import anywidget
 import numpy as np
 import traitlets
 
+from course_lib.course import ranges as of_ranges
+
 HERE = Path(__file__).parent
 MOST_POINTS = 2000  # that a plane draws: more hide each other, and all are kept in the notebook
 
@@ -66,32 +68,39 @@ class Plane(View):
     at = traitlets.List(traitlets.Float()).tag(sync=True)
 
     def __init__(self, labels, limits, at, points=None, groups=None):
-        super().__init__(labels=labels, limits=limits, at=at, dots=_dots(points, groups))
+        super().__init__(labels=labels, limits=limits, at=at, dots=dots(points, groups))
 
 
 class Area(View):
     """A picture on which a reader draws a mask: a rectangle or a brush.
 
-    height, width: pixels. edges: [top, bottom, left, right] of the first rectangle. mask: height
-    times width bytes, 1 where something is drawn. picture: PNG, what is drawn upon.
+    about: the described range. mask: height times width bytes, 1 where something is drawn. picture:
+    PNG, what is drawn upon.
     """
 
     _esm = (HERE / "area.js").read_text(encoding="utf-8")
-    height = traitlets.Int().tag(sync=True)
-    width = traitlets.Int().tag(sync=True)
-    edges = traitlets.List(traitlets.Int()).tag(sync=True)
+    about = traitlets.Dict().tag(sync=True)
     mask = traitlets.CBytes().tag(sync=True)  # a browser sends it as a memoryview
     picture = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, height, width, edges, alt=""):
-        top, bottom, left, right = edges
-        mask = np.zeros((height, width), np.uint8)
-        mask[top:bottom, left:right] = 1
-        super().__init__(height=height, width=width, edges=edges, mask=mask.tobytes(), alt=alt)
+    def __init__(self, about, alt=""):
+        mask = of_ranges.tensor(about, about["start"]).byte().numpy()
+        super().__init__(about=about, mask=mask.tobytes(), alt=alt)
 
 
-def _dots(points, groups):
+class Bars(View):
+    """Numbers beside the pictures: a bar a name. most: how long the longest bar is; None: as long
+    as the largest number."""
+
+    _esm = (HERE / "bars.js").read_text(encoding="utf-8")
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
+    most = traitlets.Float(None, allow_none=True).tag(sync=True)
+    values = traitlets.List(traitlets.Float()).tag(sync=True)
+
+
+def dots(points, groups):
     """[[name of the group, [x, y, x, y, ...]], ...]: the first points, in short numbers."""
     if points is None:
         return []

@@ -1,5 +1,5 @@
 // A picture on which a mask is drawn: drag a rectangle, or paint with a brush. For the keyboard there
-// are four sliders, the rectangle's edges, and the buttons.
+// are four sliders, the rectangle's edges, and buttons, one for each example.
 const EDGES = ["top", "bottom", "left", "right"];
 let made = 0;
 
@@ -10,9 +10,10 @@ function element(tag, properties, ...children) {
 }
 
 function render({ model, el }) {
-  const high = model.get("height"), wide = model.get("width"), id = `explorer-area-${Date.now()}-${++made}`;
+  const { height: high, width: wide, start, examples } = model.get("about"), id = `explorer-area-${Date.now()}-${++made}`;
   const sides = [high, high, wide, wide];
-  let mask = bytes(model.get("mask")), edges = [...model.get("edges")], from = null;
+  const drawing = examples.length > 0; // not a rectangle to begin with, but a drawing
+  let mask = bytes(model.get("mask")), edges = drawing ? [0, 0, 0, 0] : [...start], from = null, last = null;
 
   const canvas = element("canvas", { width: wide, height: high });
   canvas.setAttribute("role", "img");
@@ -20,7 +21,7 @@ function render({ model, el }) {
   const shown = new Image(); // the picture below the mask
   const tools = element("fieldset", { className: "tools" }, element("legend", {}, "Draw with"));
   for (const name of ["rectangle", "brush"]) {
-    const radio = element("input", { type: "radio", name: id, value: name, checked: name === "rectangle" });
+    const radio = element("input", { type: "radio", name: id, value: name, checked: (name === "brush") === drawing });
     tools.append(element("label", {}, radio, ` ${name}`));
   }
   const sliders = EDGES.map((name, i) => {
@@ -29,15 +30,17 @@ function render({ model, el }) {
     return input;
   });
   const rows = EDGES.map((name, i) => element("label", {}, `${name} edge `, sliders[i]));
-  const button = (text, fill) => {
+  const button = (text, pixels, whole = false) => {
     const one = element("button", { type: "button" }, text);
     one.addEventListener("click", () => {
-      mask.fill(fill);
-      edges = fill ? [0, high, 0, wide] : [0, 0, 0, 0];
+      mask = Uint8Array.from({ length: high * wide }, (_, i) => +pixels(i));
+      edges = whole ? [0, high, 0, wide] : [0, 0, 0, 0];
       send();
     });
     return one;
   };
+  const buttons = [button("Clear", () => 0), drawing ? "" : button("Whole", () => 1, true),
+    ...examples.map((rows, i) => button(`Example ${i + 1}`, (k) => rows.join("")[k]))];
 
   function pull(i, value) { // an edge that is moved past the other one takes it along
     edges[i] = value;
@@ -50,11 +53,16 @@ function render({ model, el }) {
     for (let row = top; row < bottom; row++) mask.fill(1, row * wide + left, row * wide + right);
     send();
   }
-  function paint([row, column]) {
-    const radius = Math.max(high, wide) / 18;
-    for (let r = 0; r < high; r++) for (let c = 0; c < wide; c++) {
-      if (Math.hypot(r + 0.5 - row, c + 0.5 - column) <= radius) mask[r * wide + c] = 1;
+  function paint(to) { // all along the way since the last event: a fast hand leaves no gaps
+    const radius = Math.max(high, wide) / 18, begin = last ?? to;
+    const steps = Math.ceil(2 * Math.hypot(to[0] - begin[0], to[1] - begin[1])) + 1;
+    for (let k = 1; k <= steps; k++) {
+      const [row, column] = [0, 1].map((i) => begin[i] + (to[i] - begin[i]) * k / steps);
+      for (let r = 0; r < high; r++) for (let c = 0; c < wide; c++) {
+        if (Math.hypot(r + 0.5 - row, c + 0.5 - column) <= radius) mask[r * wide + c] = 1;
+      }
     }
+    last = to;
     send();
   }
   function send() {
@@ -76,6 +84,7 @@ function render({ model, el }) {
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     from = place(event);
+    last = null;
     draw(event);
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -112,8 +121,9 @@ function render({ model, el }) {
   show();
   el.classList.add("explorer-area");
   el.append(canvas, tools,
-    element("div", { className: "tools" }, button("Clear", 0), button("Whole", 1)),
-    element("fieldset", { className: "edges" }, element("legend", {}, "Edges of the rectangle"), ...rows), said);
+    element("div", { className: "tools" }, ...buttons), element("details", { open: !drawing },
+      element("summary", {}, "A rectangle by its edges"), element("fieldset", { className: "edges" },
+        element("legend", {}, "Edges of the rectangle"), ...rows)), said);
   return () => {
     model.off("change:mask", show);
     model.off("change:picture", load);

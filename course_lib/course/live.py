@@ -1,0 +1,218 @@
+"""An explorer taken out of the notebook: the same function as an ONNX model, or as recorded frames.
+
+Only while a report is built: explore() hands the files over beside the results, as results do.
+What is made of them there, this file does not know.
+
+The model's large tensors lie in files of their own, named by their content, so that explorers of
+one net share them. They are stored as float16, and those of a larger net in 8 bits where that is
+exact enough.
+"""
+
+import hashlib
+import io
+import itertools
+import re
+import traceback
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from onnx_ir.passes.common import DeduplicateInitializersPass
+from PIL import Image
+
+from course_lib.atomic import write_bytes
+from course_lib.course import exporting
+from course_lib.course import ranges as of_ranges
+
+MANY = 500_000  # bytes as float16; a larger net is stored in 8 bits
+LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
+FRAMES = 600  # at most, of at most two controls
+SETTINGS = 5  # at which page and function are compared
+EXACT = 2_400_000  # bytes of frames without any loss; larger ones are stored with a little
+# Levels of 255 by which page and function may differ, by how it is stored.
+ALLOWED = {16: 1, 8: 5, "frames": 40}
+
+
+class NotLive(ValueError):
+    """Why an explorer cannot move in a page: one line that names it and what to do."""
+
+
+def handed_over(function, about, name, how, folder):
+    """Write the explorer's files to `folder` and describe them: a dictionary for its JSON."""
+    settings = list(_settings(about))
+    wanted = [_outputs(function, about, values) for values in settings]
+    if how == "net":
+        made = _net(function, about, name, folder, list(zip(settings, wanted, strict=True)))
+    else:
+        made = _frames(function, about, name, folder)
+    if made["error"] > ALLOWED[made.get("bits", how)]:
+        raise NotLive(f"explorer '{name}': {made['error']} of 255 levels from its function")
+    sheet = torch.cat([outputs[0] for outputs in wanted])
+    file = _written(folder, _webp(_tiled(sheet, len(wanted[0][0]))), "webp")
+    return made | {"how": how, "settings": settings, "expected": file}
+
+
+# ---- the function as a net ----------------------------------------------------------------------
+
+
+def _net(function, about, name, folder, compared):
+    program, (reason, size) = exporting.examined(function, about)
+    if reason:
+        raise NotLive(f"explorer '{name}': {reason}")
+    exported = _as_onnx(program, name)
+    DeduplicateInitializersPass()(exported.model)
+    for bits in (8, 16) if size > MANY else (16,):  # 8 where that is exact enough
+        model = stored(exported.model_proto, bits)
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        error = max(_error(session, about, *one) for one in compared)
+        if error <= ALLOWED[bits]:
+            break
+    tensors = _apart(model, folder)
+    graph = model.SerializeToString()
+    size = len(graph) + sum((folder / file).stat().st_size for file in tensors)
+    parts = {"graph": _written(folder, graph, "onnx"), "tensors": tensors, "bits": bits}
+    return parts | {"bytes": size, "error": round(error, 3)}
+
+
+def _as_onnx(program, name):
+    try:
+        with exporting.silent():
+            return torch.onnx.export(program, dynamo=True, verbose=False)
+    except torch.onnx.errors.OnnxExporterError as error:  # pages of text
+        causes = traceback.format_exception_only(error.__cause__ or error)
+        operation = re.search(r"torch\.ops\.(?:aten\.)?([\w.]+)", "".join(causes))
+        what = operation[1] if operation else type(error).__name__
+        raise NotLive(
+            f"explorer '{name}': {what} has no form in ONNX as it is used here; write it otherwise"
+        ) from None
+
+
+def stored(model, bits):
+    """The model with its large tensors of floats as float16 or in 8 bits, and with what makes
+    floats of them again at its beginning."""
+    small, nodes, kept = [], [], []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < LARGE:
+            kept.append(tensor)
+        elif bits == 8 and values.ndim > 1:
+            parts, node = _in_8_bits(tensor.name, values)
+            small, nodes = [*small, *parts], [*nodes, node]
+        else:
+            short = f"{tensor.name}.f16"
+            small.append(numpy_helper.from_array(values.astype(np.float16), short))
+            nodes.append(helper.make_node("Cast", [short], [tensor.name], to=TensorProto.FLOAT))
+    for field, items in (("initializer", kept + small), ("node", nodes + list(model.graph.node))):
+        model.graph.ClearField(field)
+        getattr(model.graph, field).extend(items)
+    model.graph.ClearField("value_info")
+    for node in model.graph.node:
+        node.ClearField(
+            "metadata_props"
+        )  # where in which file: no reader asks, and no two builds agree
+    model.ClearField("metadata_props")
+    return model
+
+
+def _in_8_bits(name, values):
+    """One scale a row or a column, whichever loses less: what is 127 in it."""
+    error, levels, scale, axis = min((_levels(values, axis) for axis in (0, 1)), key=lambda t: t[0])
+    parts = {"i8": levels, "scale": scale.ravel().astype(np.float32)}
+    tensors = [numpy_helper.from_array(v, f"{name}.{kind}") for kind, v in parts.items()]
+    names = [tensor.name for tensor in tensors]
+    return tensors, helper.make_node("DequantizeLinear", names, [name], axis=axis)
+
+
+def _levels(values, axis):
+    others = tuple(k for k in range(values.ndim) if k != axis)
+    scale = np.abs(values).max(others, keepdims=True).clip(1e-12) / 127
+    levels = np.round(values / scale)
+    return np.square(values - levels * scale).sum(), levels.astype(np.int8), scale, axis
+
+
+def _apart(model, folder):
+    """Large tensors go to files named by their content: the names, in order."""
+    files = []
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) >= LARGE:
+            file = _written(folder, tensor.raw_data, "bin")
+            onnx.external_data_helper.set_external_data(tensor, file)
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            files.append(file)
+    return sorted(set(files))
+
+
+def _error(session, about, values, wanted):
+    """The largest difference of a pixel, in levels of 255."""
+    names = [one.name for one in session.get_inputs()]
+    given = [v.cpu().numpy() for v in exporting.inputs(about, values).values()]
+    made = session.run(None, dict(zip(names, given, strict=True)))
+    pictures = wanted[0].numpy()
+    return 255 * float(np.abs(made[0].reshape(pictures.shape) - pictures).max())
+
+
+# ---- the function as frames ---------------------------------------------------------------------
+
+
+def _frames(function, about, name, folder):
+    """A sheet of what the function returns, a row for each place of the first control."""
+    if not 1 <= len(about) <= 2 or any(one["kind"] == "area" for one in about.values()):
+        raise NotLive(
+            f"explorer '{name}': frames take one or two controls, and it has {len(about)}"
+        )
+    places = {key: of_ranges.places(one) for key, one in about.items()}
+    counts = [len(values) for values in places.values()]
+    if np.prod(counts) > FRAMES:
+        raise NotLive(f"explorer '{name}': {np.prod(counts)} frames, more than {FRAMES}")
+    all_values = (dict(zip(places, v, strict=True)) for v in itertools.product(*places.values()))
+    frames = [_outputs(function, about, values)[0] for values in all_values]
+    pixels = _tiled(torch.cat(frames), counts[-1] * len(frames[0]))
+    picture = _webp(pixels)
+    if len(picture) > EXACT:
+        picture = _webp(pixels, lossless=False, quality=95)
+    shown = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), dtype=int)
+    parts = {"shape": list(frames[0].shape), "bytes": len(picture)}
+    parts["error"] = int(np.abs(shown - pixels).max())
+    return parts | {"sheet": _written(folder, picture, "webp")}
+
+
+# ---- both ---------------------------------------------------------------------------------------
+
+
+def _outputs(function, about, values):
+    """What the function returns, as a list of tensors on the CPU."""
+    with torch.no_grad():
+        made = function(**exporting.inputs(about, values))
+    pictures, *numbers = [t.detach().cpu() for t in exporting.outputs(made)]
+    return [pictures.view(1, 1, 1, -1) if pictures.ndim == 1 else pictures, *numbers]
+
+
+def _settings(about):
+    """The starts, the other ends, and places between: those that a page can be set to."""
+    yield of_ranges.starts(about)
+    yield of_ranges.others(about)
+    for k in range(SETTINGS - 2):
+        yield {key: of_ranges.between(one, k + i) for i, (key, one) in enumerate(about.items())}
+
+
+def _tiled(pictures, columns):
+    """Pictures (N, C, H, W) side by side, `columns` in a row: (rows H, columns W, 3) of bytes."""
+    n, channels, height, width = pictures.shape
+    levels = (pictures.clamp(0, 1) * 255).round().byte().expand(-1, 3, -1, -1)
+    rows = levels.view(n // columns, columns, 3, height, width).permute(0, 3, 1, 4, 2)
+    return rows.reshape(n // columns * height, columns * width, 3).numpy()
+
+
+def _webp(pixels, lossless=True, quality=60):  # of the lossless way: how hard it tries
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", lossless=lossless, quality=quality, method=4)
+    return file.getvalue()
+
+
+def _written(folder, content, kind):
+    file = f"{hashlib.sha256(content).hexdigest()[:16]}.{kind}"
+    write_bytes(folder / file, content)
+    return file

@@ -1,0 +1,78 @@
+"""The published copy: python reports/published.py (make site) writes site/, for any static host.
+
+The quick report lies at its top, the full one in full/, and both lead to docs/, which is drawn here
+from the Markdown that the repository holds. It is made beside the old site and then takes its
+place, so that a killed build leaves the last one whole.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import address
+from markup import PageError, to_html
+from pages import render
+
+from course_lib.atomic import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+SHOWN = ("*.html", "results.json", "figures/*", "live/*.js")
+TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+LIMIT = 25_000_000  # bytes of a report
+
+
+def main(root=ROOT):
+    new, site = root / "site.part", root / "site"
+    shutil.rmtree(new, ignore_errors=True)  # of a killed build
+    try:
+        for profile, place in (("quick", new), ("full", new / "full")):
+            size = copied(root / "reports" / profile, place)
+            print(f"{profile} report: {size / 1e6:.1f} MB")
+        for path in sorted((root / "docs").glob("*.md")):
+            write_text(new / "docs" / f"{path.stem}.html", document(path, address.repository(root)))
+        for path in (p for p in (root / "docs").rglob("*") if p.suffix in (".png", ".svg")):
+            take(path, new / path.relative_to(root))
+    except (PageError, ValueError, OSError) as error:
+        print(f"site: {error}", file=sys.stderr)
+        return 1
+    (new / ".nojekyll").touch()  # GitHub's pages would else leave out what begins with _
+    shutil.rmtree(site, ignore_errors=True)
+    new.rename(site)
+    return 0
+
+
+def copied(report, place):
+    """Take over what a reader sees of a report; returns its bytes."""
+    files = [path for pattern in SHOWN for path in sorted(report.glob(pattern))]
+    size = sum(path.stat().st_size for path in files)
+    if not (report / "index.html").exists():
+        raise ValueError(f"{report} has no index.html; make it first")
+    if size > LIMIT:
+        raise ValueError(f"{report} has {size / 1e6:.1f} MB, more than {LIMIT / 1e6:.0f}")
+    up = "" if place.name != "full" else "../"
+    for path in files:
+        target = place / path.relative_to(report)
+        if path.suffix == ".html":
+            text = path.read_text(encoding="utf-8")
+            write_text(target, re.sub(r"\.\./\.\./docs/(\w[\w-]*)\.md", rf"{up}docs/\1.html", text))
+        else:
+            take(path, target)
+    return size
+
+
+def document(path, repository):
+    """A page of docs/: links to other pages stay here, those to code lead to the repository."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"\]\((\w[\w-]*)\.md(#[\w-]+)?\)", r"](\1.html\2)", text)
+    text = re.sub(r"\]\(\.\./((?:\w|\.\w)[^)]*)\)", rf"]({repository}/blob/main/\1)", text)
+    return render("document", title=TITLE.search(text)[1], body=to_html(text))
+
+
+def take(path, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
