@@ -1,6 +1,9 @@
 """A class of 60, made: good, partly right, wrong in each named way, and hostile.
 
-    python tests/grading/made_class.py FOLDER     writes notebooks and expected.json beside them
+    python tests/grading/made_class.py FOLDER [N]     writes notebooks and expected.json beside them
+    python tests/grading/made_class.py FOLDER OUT     what was graded otherwise than designed
+
+N: only so many of them, from all kinds.
 
 expected.json holds {student: {question: share}}: what the grader has to find.
 """
@@ -81,10 +84,12 @@ def hostile(everything):
     return made
 
 
-def write(folder):
+def write(folder, n=None):
     folder.mkdir(parents=True, exist_ok=True)
-    expected = {}
-    for student, (given, shares) in students().items():
+    made, expected = students(), {}
+    chosen = [list(made)[i * len(made) // n] for i in range(n)] if n else made
+    for student in chosen:
+        given, shares = made[student]
         path = folder / f"{student}-{NAME}.ipynb"
         if isinstance(given, str):
             path.write_text(given)
@@ -119,6 +124,14 @@ def is_own_loss(record, name):
     return record["student"].startswith("hostile") and name == "2.2"
 
 
+def main(folder, how=""):
+    if how and not how.isdigit():
+        found = list(differences(Path(folder), Path(how)))
+        print("\n".join(found) or "every score is as designed")
+        return len(found) > 0
+    print(f"{len(write(Path(folder), int(how or 0)))} students in {folder}")
+    return 0
+
+
 if __name__ == "__main__":
-    made = write(Path(sys.argv[1]))
-    print(f"{len(made)} students in {sys.argv[1]}")
+    sys.exit(main(*sys.argv[1:]))

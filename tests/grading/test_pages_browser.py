@@ -2,7 +2,8 @@
 
 import pytest
 from conftest import CHROMIUM
-from test_class import EVIL, record
+from made_records import record
+from test_class import EVIL
 
 from grading import publish, records
 
