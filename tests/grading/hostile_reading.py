@@ -5,8 +5,14 @@ from hostile_forms import first
 READING = {
     "the checks": ("import grading.reference.nb02 as own; print('LEAK', own.kl)", "ModuleNotFound"),
     "the host's files": ("print('LEAK', open('/etc/shadow').read())", "FileNotFound|Permission"),
-    "home folders": (
-        "import os\nprint('LEAK', os.listdir('/work'))\n", "off by|FileNotFound"),
+    "home folders, and what lies beside the interpreter": ("""
+import os, sys
+for place in (sys.prefix, sys.base_prefix, '/root/x', '/home/x'):
+    while place != '/':
+        place = os.path.dirname(place)
+        seen = set(os.listdir(place)) if os.path.isdir(place) else set()
+        assert not seen & {'.git', '.ssh', '.bashrc', 'Makefile', 'notebooks'}, 'LEAK'
+""", "off by"),
     "other submissions": ("""
 import glob
 found = glob.glob('/tmp/**/*.ipynb', recursive=True) + glob.glob('/tmp/g*/lines')
