@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp notebooks results front site pages test form address lab board bench metrics lint lock clean
+.PHONY: help install report full train restamp notebooks results front site pages test form release grade check address lab board bench metrics lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -97,6 +97,16 @@ pages: $(READY) ## docs/pages.md: what every explorer of the quick report costs,
 
 form: $(READY) ## what a reader meets: lines, plumbing, words, answers of each notebook (ONLY="01 02" names faults)
 	$(PY) tests/notebook_table.py $(ONLY)
+
+release: $(READY) ## what students get, without the answers: release/ (to=FOLDER for another place)
+	$(PY) -m grading.release $(to)
+
+grade: $(READY) ## grade a class: make grade from=SUBMISSIONS to=FOLDER (docs/grading.md; more words in how="...")
+	@test -n "$(from)" -a -n "$(to)" || { echo "make grade: say from=SUBMISSIONS and to=FOLDER" >&2; exit 2; }
+	$(PY) -m grading "$(from)" --out "$(to)" $(how)
+
+check: $(READY) ## the notebooks' own checks of their functions, in seconds (ONLY="01 02")
+	@$(PY) -m course_lib.course.check $(ONLY)
 
 address: $(READY) ## the course's public address, from pyproject.toml, into the notebooks' links to Colab and to its pages
 	$(PY) reports/address.py

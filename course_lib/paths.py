@@ -26,6 +26,11 @@ def weights_root():
     return from_user(os.environ.get("COURSE_WEIGHTS") or "weights")
 
 
+def is_release():
+    """Whether this is a students' copy of the course: its library lacks the answers."""
+    return (weights_root() / "RELEASE").is_file()
+
+
 def results_folder():
     """Where kept results go: COURSE_RESULTS, which reports/run.py sets, or the cache."""
     return from_user(os.environ.get("COURSE_RESULTS") or cache_root() / "results")

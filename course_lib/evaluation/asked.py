@@ -25,18 +25,22 @@ def generated(generator, z, c, size=250):
 
 def switched(c, i):
     """Labels c (N, A) twice: attribute i is 0 in the first, 1 in the second, the rest as it was."""
+    ### BEGIN ANSWER 6.3
     off, on = c.clone(), c.clone()
     off[:, i], on[:, i] = 0, 1
     return off, on
+    ### END ANSWER
 
 
 def flips(before, after, i):
     """What was seen before and after the switch of i, bool (N, A): the share of pairs in which i
     goes from no to yes, and the share of all other attributes that change."""
+    ### BEGIN ANSWER 6.3
     follows = ~before[:, i] & after[:, i]
     others = (before != after).float().mean(0)
     others = (others.sum() - others[i]) / (before.shape[1] - 1)
     return float(follows.float().mean()), float(others)
+    ### END ANSWER
 
 
 def alone(generator, says, z, c):
@@ -87,7 +91,9 @@ def scores(generator, c, x, says, features, names, n=500, seed=0):
 def right(said, c):
     """The share of labels c (N, A) that are seen as they were asked for; 0.5 is guessing where half
     of them are 1."""
+    ### BEGIN ANSWER 6.2
     return float((said == c.bool()).float().mean())
+    ### END ANSWER
 
 
 def readings(players, says):

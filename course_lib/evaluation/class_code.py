@@ -70,6 +70,7 @@ def _norm(module):
 def usage(model, x, group, sigma=0.5**0.5, seed=0):
     """What a wrong class code costs, nats per image: the loss with the groups' codes shuffled, less
     the loss. Only the reconstruction differs. Needs two groups or more."""
+    ### BEGIN ANSWER 4.6
     style, code = model.encode(x)[0][0], model.evidence(x, group)[0]
     present = group.unique()
     if len(present) < 2:
@@ -82,6 +83,7 @@ def usage(model, x, group, sigma=0.5**0.5, seed=0):
         gaussian.squared_error(x, model.decode(style, code[g])) for g in (group, other[group])
     )
     return float((wrong - right).mean() / (2 * sigma**2))
+    ### END ANSWER
 
 
 @torch.no_grad()

@@ -21,19 +21,25 @@ def code(net, x):
 
 def halfway(codes):
     """The point half way between each code and the one before it, (N, z_dim)."""
+    ### BEGIN SOLUTION 1.1
     return (codes + codes.roll(1, 0)) / 2
+    ### END SOLUTION
 
 
 def blend(z, noise, a):
     """Codes z (N, z_dim) with a share a of one noise vector (z_dim,) that all of them share."""
+    ### BEGIN ANSWER 1.3
     return (1 - a) * z + a * noise
+    ### END ANSWER
 
 
 def edit(z, element, factor):
     """Codes z (N, z_dim), one element multiplied by a factor; z itself stays as it was."""
+    ### BEGIN ANSWER 1.3
     z = z.clone()
     z[:, element] *= factor
     return z
+    ### END ANSWER
 
 
 def swap(z, element):
@@ -84,16 +90,20 @@ def strongest_element(net, z):
 def rows(net, x, noise, element):
     """Six rows of pictures, (6, N, C, H, W): x, rebuilt, with 20, 50 and 80 % noise in the code,
     and rebuilt with one element of the code doubled."""
+    ### BEGIN SOLUTION 1.4
     z = code(net, x)
     codes = [z, *(blend(z, noise, a) for a in (0.2, 0.5, 0.8)), edit(z, element, 2.0)]
     return torch.stack([x, *(net.decode(c) for c in codes)])
+    ### END SOLUTION
 
 
 def left(pictures):
     """Of pictures (A, N, C, H, W), N people under A conditions: the mean squared distance between
     different people as a share of that under the first condition, (A,)."""
+    ### BEGIN ANSWER 1.5
     spread = pictures.flatten(2).var(1).sum(1)  # half the mean over all pairs of different people
     return spread / spread[0]
+    ### END ANSWER
 
 
 def left_interval(pictures, n_resamples=1000, seed=0):

@@ -36,11 +36,13 @@ class _KnownFeatures(nn.Module):
 
 def frechet(real, fake):
     """Frechet distance (the FID formula, Heusel et al. 2017) between two feature tables (N, F)."""
+    ### BEGIN ANSWER 5.5
     fid = FrechetInceptionDistance(_KnownFeatures(real.shape[1]))
     fid.set_dtype(torch.float64)
     fid.update(real.double().cpu(), real=True)
     fid.update(fake.double().cpu(), real=False)
     return float(fid.compute())
+    ### END ANSWER
 
 
 def kernel_distance(real, fake, seed=0):
@@ -66,11 +68,13 @@ def precision_recall(real, fake, k=3):
 
 
 def _share_inside(manifold, points, k):
+    ### BEGIN ANSWER 5.3
     radius = NearestNeighbors(n_neighbors=k + 1).fit(manifold).kneighbors(manifold)[0][:, k]
     inside = np.zeros(len(points), bool)
     for part in np.array_split(np.arange(len(points)), max(1, len(points) // 500)):
         inside[part] = (cdist(points[part], manifold) <= radius).any(1)
     return float(inside.mean())
+    ### END ANSWER
 
 
 def quality(real, fake):
@@ -180,9 +184,11 @@ def beside(real, fake, seed=0):
 
 def sharpness(x):
     """Mean squared Laplacian of the grey picture, pixels in [0, 1], (N,): blur makes it small."""
+    ### BEGIN ANSWER 5.5
     grey = x.mean(1, keepdim=True)
     kernel = grey.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]
     return torch.nn.functional.conv2d(grey, kernel).square().flatten(1).mean(1)
+    ### END ANSWER
 
 
 def border(x, width=2):

@@ -12,7 +12,9 @@ from course_lib.models import gaussian
 
 def active_units(mu, threshold=0.01):
     """How many dimensions of mu (N, z_dim) have a variance above threshold (Burda et al. 2016)."""
+    ### BEGIN ANSWER 2.6
     return int((mu.var(0) > threshold).sum())
+    ### END ANSWER
 
 
 def mutual_information(mu, logvar, seed=0, size=250):

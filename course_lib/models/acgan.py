@@ -30,22 +30,28 @@ class Discriminator(gan.Discriminator):
 
 def read(output, c):
     """Cross-entropy of attributes c (B, A) as the discriminator reads them, nats, summed over A."""
+    ### BEGIN ANSWER 6.1
     return F.binary_cross_entropy_with_logits(output.c_logits, c, reduction="none").sum(1).mean()
+    ### END ANSWER
 
 
 def discriminator_loss(real, fake, c, weight=1.0, read_fake=False):
     """gan.hinge, and reading real pictures, whose attributes are c; read_fake: generated ones too,
     as the paper does."""
+    ### BEGIN ANSWER 6.1
     terms = gan.hinge(real, fake, c)
     on_real, on_fake = weight * read(real, c), weight * read(fake, c)
     loss = terms["loss"] + on_real + (on_fake if read_fake else 0.0)
     return terms | {"loss": loss, "read real": on_real, "read fake": on_fake}
+    ### END ANSWER
 
 
 def generator_loss(fake, c, weight=1.0):
     """gan.hinge_generator, and being read as what was asked for."""
+    ### BEGIN ANSWER 6.1
     terms, extra = gan.hinge_generator(fake, c), weight * read(fake, c)
     return terms | {"loss": terms["loss"] + extra, "asked for": extra}
+    ### END ANSWER
 
 
 def labels(x, y):

@@ -34,6 +34,7 @@ class Autoencoder(nn.Module):
 
 def wide(hidden=4096, z_dim=2048, shape=(3, 64, 64)):
     """The source's fully connected net, 12288-4096-2048-4096-12288: 117,483,520 parameters."""
+    ### BEGIN ANSWER 1.2
     n_pixels = shape[0] * shape[1] * shape[2]
     encoder = nn.Sequential(
         nn.Flatten(),
@@ -45,6 +46,7 @@ def wide(hidden=4096, z_dim=2048, shape=(3, 64, 64)):
         nn.ReLU(),
     )
     return Autoencoder(encoder, layers.fc_decoder(z_dim, hidden, shape), z_dim)
+    ### END ANSWER
 
 
 def narrow(z_dim=3, shape=(3, 64, 64)):
@@ -88,7 +90,9 @@ def loss(model, x):
 @torch.no_grad()
 def errors(model, x):
     """Mean squared error of every image, (B,), pixels in [0, 1]: the anomaly score."""
+    ### BEGIN SOLUTION 1.6
     return gaussian.squared_error(x, model(x)) / x[0].numel()
+    ### END SOLUTION
 
 
 def mirrored_loss(model, x):

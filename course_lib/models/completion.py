@@ -22,6 +22,7 @@ PUBLISHED = {  # which quadrants are given, as their number grows
 
 def quadrants(*given):
     """The mask (1, 1, 28, 28) that is 1 on the named quadrants, of CORNERS."""
+    ### BEGIN ANSWER 3.6
     if unknown := set(given) - set(CORNERS):
         raise ValueError(f"no quadrant is called {sorted(unknown)}; there are {', '.join(CORNERS)}")
     mask, half = torch.zeros(1, 1, SIDE, SIDE), SIDE // 2
@@ -29,11 +30,14 @@ def quadrants(*given):
         top, left = (half * (word in name) for word in ("lower", "right"))
         mask[..., top : top + half, left : left + half] = 1
     return mask
+    ### END ANSWER
 
 
 def shown(x, mask):
     """What is given, (B, 784): white 1 and black -1 where the mask is 1, and 0 where it is 0."""
+    ### BEGIN ANSWER 3.6
     return ((2 * x - 1) * mask).flatten(1)
+    ### END ANSWER
 
 
 def random_masks(n, device):

@@ -60,6 +60,7 @@ class CVAE(nn.Module):
 
 def small(c_dim=10, z_dim=2):
     """The source's net: 794-512-256-(2, 2) and 12-256-512-784; with c_dim = 0 its VAE."""
+    ### BEGIN ANSWER 3.2
     encoder = nn.Sequential(
         nn.Linear(N_PIXELS + c_dim, 512),
         nn.ReLU(),
@@ -75,6 +76,7 @@ def small(c_dim=10, z_dim=2):
         nn.Linear(512, N_PIXELS),
     )
     return CVAE(encoder, decoder, z_dim)
+    ### END ANSWER
 
 
 def twin(c_dim=10, z_dim=16, width=256):

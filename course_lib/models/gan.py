@@ -99,25 +99,33 @@ def _down(n_in, n_out, kernel, stride):
 def hinge(real, fake, c):
     """The discriminator's: scores above 1 for real pictures, and below -1 for generated ones, cost
     nothing more."""
+    ### BEGIN ANSWER 5.1
     return _terms((1 - real.score).relu().mean(), (1 + fake.score).relu().mean())
+    ### END ANSWER
 
 
 def hinge_generator(fake, c):
     """The generator's: a higher score is a lower loss, without end."""
+    ### BEGIN ANSWER 5.1
     value = -fake.score.mean()
     return {"loss": value, "generator": value}
+    ### END ANSWER
 
 
 def logistic(real, fake, c):
     """The discriminator's in the paper: cross-entropy of real against generated, nats a
     picture of each."""
+    ### BEGIN ANSWER 5.1
     return _terms(F.softplus(-real.score).mean(), F.softplus(fake.score).mean())
+    ### END ANSWER
 
 
 def logistic_generator(fake, c):
     """The generator's, in the non-saturating form of the paper's section 3."""
+    ### BEGIN ANSWER 5.1
     value = F.softplus(-fake.score).mean()
     return {"loss": value, "generator": value}
+    ### END ANSWER
 
 
 def _terms(on_real, on_fake):

@@ -54,6 +54,7 @@ def overlap(kernels, side):
 
     Uneven where a kernel is not divisible by its stride (Odena, Dumoulin & Olah 2016).
     """
+    ### BEGIN ANSWER 5.4
     total = torch.zeros(side, side)
     for kernel, stride in zip(kernels, (4, 2), strict=True):
         step = transposed(1, 1, kernel, stride)
@@ -62,6 +63,7 @@ def overlap(kernels, side):
         with torch.no_grad():
             total += step(torch.ones(1, 1, side // stride, side // stride))[0, 0] / kernel**2
     return total
+    ### END ANSWER
 
 
 class Discriminator(nn.Module):

@@ -19,9 +19,11 @@ def sample(mu, logvar, std=1.0):
 
 def moment_matched(z, eps):
     """Samples (N, D) with the mean and covariance of the rows of z (M, D), from eps ~ N(0, I)."""
+    ### BEGIN ANSWER 2.4
     cov = z.T.cov().view(z.shape[1], -1)  # torch gives a scalar for one dimension
     root = torch.linalg.cholesky(cov + 1e-6 * torch.eye(z.shape[1], device=z.device))
     return z.mean(0) + eps @ root.T
+    ### END ANSWER
 
 
 def kl_per_dim(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
@@ -29,10 +31,12 @@ def kl_per_dim(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
 
     The default p is N(0, I). Kingma & Welling 2014, appendix B, for a general p.
     """
+    ### BEGIN ANSWER 2.1
     mu_p, logvar_p = (torch.as_tensor(t).to(mu_q) for t in (mu_p, logvar_p))
     # expm1 keeps the KL of two nearly equal Gaussians from drowning in float32 rounding.
     variance_term = torch.expm1(logvar_q - logvar_p) - (logvar_q - logvar_p)
     return 0.5 * (variance_term + (mu_q - mu_p).square() * (-logvar_p).exp())
+    ### END ANSWER
 
 
 def kl(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
@@ -46,6 +50,7 @@ def product(mu, logvar, group, n_groups):
     group: (B,) int64 in 0..n_groups-1. Precisions add up; the mean is weighted by them (Bouchacourt
     et al. 2018, section 3). A group without members, which knows nothing, is N(0, I).
     """
+    ### BEGIN ANSWER 4.1
     index = group[:, None].expand_as(mu)
     # Weights relative to the group's surest member: no precision is too large or small for float32.
     top = torch.full((n_groups, mu.shape[1]), -math.inf, device=mu.device, dtype=mu.dtype)
@@ -55,6 +60,7 @@ def product(mu, logvar, group, n_groups):
     absent = total == 0
     total, top = total.masked_fill(absent, 1.0), top.masked_fill(absent, 0.0)
     return torch.zeros_like(top).index_add(0, group, weight * mu) / total, -top - total.log()
+    ### END ANSWER
 
 
 def log_prob(x, mu, logvar):
@@ -74,14 +80,18 @@ def bernoulli_nll(x, logits, counted=None):
 
     counted: 0/1, the shape of x: only the pixels at 1 are summed.
     """
+    ### BEGIN ANSWER 3.1
     nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none", weight=counted)
     return nll.flatten(1).sum(1)
+    ### END ANSWER
 
 
 def bernoulli_nll_table(x, logits):
     """The same for every pair of a picture (B, ...) and logits (N, ...), shape (B, N)."""
+    ### BEGIN ANSWER 3.1
     x, logits = x.flatten(1), logits.flatten(1)
     return F.softplus(logits).sum(1) - x @ logits.T
+    ### END ANSWER
 
 
 def bernoulli_entropy(p):
@@ -89,7 +99,9 @@ def bernoulli_entropy(p):
 
     bernoulli_nll(p, logits) of grey pixels p can fall no lower, whatever the model.
     """
+    ### BEGIN SOLUTION 3.3
     return -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).flatten(1).sum(1)
+    ### END SOLUTION
 
 
 def squared_error(x, x_hat):
@@ -103,4 +115,6 @@ def sigma_of_weight(kl_weight, n_pixels):
     Multiply that sum by n_pixels / (2 sigma^2): the squared error gets its Gaussian factor, and the
     KL its factor 1 exactly when sigma^2 = kl_weight * n_pixels / 2. The unit is that of the pixels.
     """
+    ### BEGIN ANSWER 2.1
     return math.sqrt(kl_weight * n_pixels / 2)
+    ### END ANSWER

@@ -30,7 +30,9 @@ def read(output, c):
 
 def bound(cross_entropy, n_codes):
     """The bound on I(c; picture), nats, at most log n_codes, for equally likely codes."""
+    ### BEGIN ANSWER 7.1
     return math.log(n_codes) - cross_entropy
+    ### END ANSWER
 
 
 def discriminator_loss(real, fake, c, weight=1.0, on_real=0.0):
@@ -91,11 +93,13 @@ def noise_share(model, n_codes, n_noise=64):
     Near 0 the noise is ignored, near 1 the code. Needs a generator with z_dim; codes are equally
     likely.
     """
+    ### BEGIN ANSWER 7.3
     device = next(model.parameters()).device
     z = torch.randn(n_noise, model.z_dim, device=device)
     x = torch.stack([model(z, c.expand(n_noise, -1)) for c in torch.eye(n_codes, device=device)])
     within = x.var(1, correction=0).mean()
     return float(within / x.flatten(0, 1).var(0, correction=0).mean())
+    ### END ANSWER
 
 
 def random_codes(x, n_codes):

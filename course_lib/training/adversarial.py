@@ -63,6 +63,7 @@ class AdversarialStep:
 
     def __call__(self, x, *labels):
         """Algorithm 1 of the paper with one step of the discriminator; the terms, detached."""
+        ### BEGIN ANSWER 5.2
         c = self.condition(x, *labels)
         z = torch.randn(len(x), self.generator.z_dim, device=x.device)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
@@ -81,6 +82,7 @@ class AdversarialStep:
         self.parts["trace"](terms)
         self.parts["snapshots"](self.best)
         return terms
+        ### END ANSWER
 
     @torch.no_grad()
     def evaluate(self, x, *labels):

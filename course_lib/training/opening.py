@@ -13,7 +13,7 @@ import time
 import torch
 
 from course_lib.atomic import Unreadable, read_json, write_bytes, write_json
-from course_lib.paths import cache_root, weights_root
+from course_lib.paths import cache_root, is_release, weights_root
 from course_lib.training import records
 from course_lib.training.checkpoint import Damaged
 from course_lib.training.devices import in_words
@@ -162,8 +162,9 @@ def _facts(record, behaviour):
 
 
 def remembered(*facts):
-    """Whether what these facts name was compared on this machine before, and was the same."""
-    return _memory(facts).is_file()
+    """Whether what these facts name was compared on this machine before, and was the same. In a
+    students' copy nothing is compared: its code lacks the answers, the files' hashes have to do."""
+    return is_release() or _memory(facts).is_file()
 
 
 def remember(*facts):

@@ -1,0 +1,1 @@
+"""Release student notebooks, collect, and grade a class: see docs/grading.md."""

@@ -1,0 +1,138 @@
+"""Grade a class:  python -m grading SUBMISSIONS --out FOLDER [--jobs N] [--scheduler tcp://...]
+
+SUBMISSIONS is one notebook, or a folder or zip file as Moodle, Canvas, Gradescope or nbgrader give
+it. What was graded before stays as it is; started again after a kill, it grades what is left.
+"""
+
+import argparse
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from course_lib.atomic import Busy, locked
+from grading import cluster, course, cut, grade, records, sandbox, submissions, work
+
+
+class NotGraded(Exception):
+    """Why nothing is graded here, and what to do."""
+
+
+def main(words=None):
+    options = parsed(words)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        with locked(options.out / ".lock"):
+            run(options)
+    except (NotGraded, Busy, ValueError, OSError) as error:
+        print(f"grading: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parsed(words):
+    parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
+    parser.add_argument("submissions", type=Path, help="a notebook, a folder or a zip file")
+    parser.add_argument("--out", type=Path, required=True, help="the folder for all results")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="processes on this machine"
+    )
+    parser.add_argument("--scheduler", default="", help="of Dask, as tcp://host:8786")
+    parser.add_argument("--seconds", type=float, default=30, help="for one cell (30)")
+    parser.add_argument("--only", nargs="*", help="notebooks of this assignment, as 01 02")
+    parser.add_argument("--unsafe", action="store_true", help="no sandbox; every result says so")
+    return parser.parse_args(words)
+
+
+def run(options):
+    if not options.submissions.exists():
+        raise NotGraded(f"{options.submissions} does not exist")
+    grade.sweep()
+    how = {"seconds": options.seconds, "unsafe": options.unsafe}
+    if not options.unsafe and (why := sandbox.missing()):
+        raise NotGraded(f"no sandbox: {why}. Nothing was graded; see docs/grading.md.")
+    jobs = asked_for(options)
+    todo = [one for one in jobs if record_of(options.out, one, how) is None]
+    print(f"{len(jobs)} students, {len(jobs) - len(todo)} of them graded before", flush=True)
+    if todo:
+        guard(options.out, sorted(todo[0]["notebooks"]), how)
+    for i, (one, record) in enumerate(cluster.results(todo, how, options.jobs, options.scheduler)):
+        records.keep(options.out, record)
+        print(
+            f"{i + 1}/{len(todo)} {records.visible(one['student'])}: {in_words(record)}", flush=True
+        )
+    publish_all(options.out, jobs)
+
+
+def publish_all(out, jobs):
+    from grading import publish  # pandas and seaborn take seconds to import
+
+    kept = [records.read_json(records.folder(out, j["student"]) / "record.json") for j in jobs]
+    publish.everything(out, kept)
+    print(f"{out / 'class.html'}, {out / 'grades.csv'}, {out / 'marking.csv'}")
+
+
+def record_of(out, one, how):
+    return records.kept(out, one["student"], records.job_digest(one, how))
+
+
+def in_words(record):
+    rows = records.tests(record, lambda question, points: (None, points, ""))
+    code = [row for row in rows if row["kind"] == "code"]
+    return f"{sum(r['score'] for r in code):g} of {sum(r['max_score'] for r in code):g} for code"
+
+
+def asked_for(options):
+    """The jobs: a student each, with every notebook of the assignment, handed in or not."""
+    notebooks = {name: work.prepared(name) for name in course.notebooks()}
+    if options.only:
+        notebooks = {n: nb for n, nb in notebooks.items() if n.startswith(tuple(options.only))}
+    if not notebooks:
+        raise NotGraded("no notebook of the course has questions that can be handed in")
+    found = submissions.submissions(options.submissions, notebooks)
+    if not found:
+        raise NotGraded(f"{options.submissions} holds no notebook")
+    names = sorted({s.notebook for s in found}) if not options.only else sorted(notebooks)
+    students = defaultdict(lambda: {name: work.missing(name) for name in names})
+    for s in found:
+        students[s.student][s.notebook] = {"given": s.given, "fault": s.fault, "file": s.file}
+    return [work.job(student, handed) for student, handed in sorted(students.items())]
+
+
+def guard(out, names, how):
+    """In this very environment the staff's answers get all points, and the release none."""
+    path = out / "guard.json"
+    digest = course.digest(records.checks_digest(), str(names), str(how))
+    try:
+        if records.read_json(path) == {"digest": digest}:
+            return
+    except (OSError, ValueError):
+        pass
+    print("first the staff's own answers, and the untouched release ...", flush=True)
+    for share, student in ((1.0, "the staff's answers"), (0.0, "the untouched release")):
+        record = work.graded(expected(student, names, share), how, records.checks_digest())
+        for name, found in record["notebooks"].items():
+            for question, verdict in found["verdicts"].items():
+                if verdict["share"] != share:
+                    said = records.visible(verdict["reason"] or str(verdict["parts"]))
+                    raise NotGraded(
+                        f"{student} of {name}, question {question}, got {verdict['share']:.0%} and "
+                        f"not {share:.0%}: {said[:300]}. Nothing was graded."
+                    )
+    records.write_json(path, {"digest": digest})
+
+
+def expected(student, names, share):
+    handed = {}
+    for name in names:
+        nb = work.prepared(name)
+        tasks = {i for q in course.questions(nb) for i in q.tasks}
+        given = {c.id: c.source for c in nb.cells if c.id in tasks}
+        if not share:  # as released, but for a space, so that it is run and not only recognised
+            given = {i: cut.without_solutions(s) + "\npass\n" for i, s in given.items()}
+        handed[name] = {"given": given, "fault": "", "file": name}
+    return work.job(student, handed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

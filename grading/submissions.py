@@ -1,0 +1,207 @@
+"""Find and read what was handed in. Of a notebook only the text of known answer cells is taken;
+nothing is unpacked to disk, no link is followed, and what cannot be read gets a row that says why.
+
+Layouts: one notebook; a folder of notebooks; the folders and zip files that Moodle, Canvas and
+Gradescope give; nbgrader's tree submitted/STUDENT/PROBLEM/NOTEBOOK.ipynb.
+"""
+
+import io
+import json
+import os
+import re
+import stat
+import zipfile
+from collections import namedtuple
+from pathlib import Path, PurePosixPath
+
+from grading import course
+
+LARGEST = 16 << 20  # bytes of a notebook
+MOST_MEMBERS = 2000  # of a zip file
+# parts: where it lies below what was given. content: bytes, or None with a fault.
+File = namedtuple("File", "parts time content fault")
+# given: {cell id: source}.
+Submission = namedtuple("Submission", "student notebook file given fault")
+
+
+class Refused(Exception):
+    """A file that is not read; the message says why."""
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def files(path):
+    """Every notebook below a path, in a folder or a zip file, as File."""
+    path = Path(path)
+    if path.is_symlink() or not path.is_dir():
+        return list(opened(path, (path.name,)))
+    found = []
+    for folder, folders, names in os.walk(path):  # does not follow links
+        folders.sort()
+        for name in sorted(names):
+            place = Path(folder, name)
+            if name.lower().endswith((".ipynb", ".zip")):
+                found += opened(place, place.relative_to(path).parts)
+    return found
+
+
+def opened(path, parts):
+    try:
+        content, time = read(path)
+    except (OSError, Refused) as error:
+        reason = str(error) if isinstance(error, Refused) else error.strerror or str(error)
+        yield File(parts, 0, None, reason)
+        return
+    if parts[-1].lower().endswith(".zip"):
+        yield from members(content, parts)
+    else:
+        yield File(parts, time, content, "")
+
+
+def read(path, largest=None):
+    """(bytes, time) of a plain file, however it is named and whatever it turns into meanwhile."""
+    zipped = path.suffix.lower() == ".zip"
+    largest = largest or (1 << 30 if zipped else LARGEST)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise Refused(f"the file cannot be opened: {error.strerror}") from None
+    with open(handle, "rb") as file:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode):
+            raise Refused("it is not a plain file")
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise Refused(f"it is larger than {largest >> 20} MiB")
+    return content, about.st_mtime
+
+
+def members(content, parts):
+    """The notebooks in a zip file; a bomb is refused by what it says and by what it gives."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if len(entries) > MOST_MEMBERS:
+                raise Refused(f"it has more than {MOST_MEMBERS} files")
+            wanted = [e for e in entries if e.filename.lower().endswith(".ipynb")]
+            for entry in wanted:
+                yield member(archive, entry, parts)
+    except (Refused, zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        yield File(parts, 0, None, f"the zip file cannot be read: {error}")
+
+
+def member(archive, entry, outer):
+    """One entry, as if it lay unpacked. A zip file in a folder is its student's; one by itself is
+    of the whole class, if its names say whose each entry is, else of the student it is named by."""
+    inner = tuple(p for p in PurePosixPath(entry.filename).parts if p not in ("/", "..", "."))
+    above = outer[:-1] or (() if is_class(inner) else (PurePosixPath(outer[-1]).stem,))
+    parts = above + inner
+    time = "".join(f"{n:02}" for n in entry.date_time)
+    if entry.file_size > LARGEST:
+        return File(parts, float(time), None, f"it is larger than {LARGEST >> 20} MiB")
+    try:
+        with archive.open(entry) as file:
+            content = file.read(LARGEST + 1)
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, NotImplementedError) as error:
+        return File(parts, float(time), None, f"it cannot be unpacked: {error}")
+    large = len(content) > LARGEST
+    fault = f"it is larger than {LARGEST >> 20} MiB" if large else ""
+    return File(parts, float(time), None if large else content, fault)
+
+
+def is_class(inner):
+    """Whether the names in a zip file say whose the notebooks are."""
+    return len(inner) > 1 or CANVAS.match(inner[-1]) is not None
+
+
+# ---- whose is it ---------------------------------------------------------------------------------
+
+MOODLE = re.compile(r"(.+)_(\d+)_assignsubmission_")
+CANVAS = re.compile(r"([^_]+)(?:_LATE)?_(\d{3,})_\d{3,}_")
+
+
+def student_of(parts, notebooks):
+    """Who handed in the file that lies at these parts of a path."""
+    if "submitted" in parts[:-2]:
+        return parts[parts.index("submitted") + 1]
+    for part in parts:
+        if match := MOODLE.match(part):
+            return f"{match[1]}_{match[2]}"
+    if match := CANVAS.match(parts[-1]):
+        return f"{match[1]}_{match[2]}"
+    if len(parts) > 1:
+        return parts[0]
+    stem = PurePosixPath(parts[-1]).stem
+    for name in notebooks:
+        stem = stem.replace(name, "")
+    return stem.strip(" -_.()") or PurePosixPath(parts[-1]).stem
+
+
+# ---- what is in it -------------------------------------------------------------------------------
+
+
+def cells(content):
+    """[(grade_id or None, id or None, kind, source)] of a notebook of format 3 or 4."""
+    try:
+        nb = json.loads(content)
+        sheets = nb.get("worksheets") or [nb]
+        listed = [cell for sheet in sheets for cell in sheet["cells"]]
+        return [cell_of(cell) for cell in listed if isinstance(cell, dict)]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(f"the notebook cannot be read: {type(error).__name__}") from None
+
+
+def cell_of(cell):
+    metadata = cell.get("metadata")
+    about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = about.get("grade_id") if isinstance(about, dict) else None
+    source = cell.get("source", cell.get("input", ""))
+    text = "".join(s for s in source if isinstance(s, str)) if isinstance(source, list) else source
+    names = [name if isinstance(name, str) else None for name in (grade_id, cell.get("id"))]
+    return (*names, cell.get("cell_type"), text if isinstance(text, str) else "")
+
+
+def answers(listed, nb):
+    """{cell id: source} of the answer cells of a staff notebook; of several the first, as a copied
+    cell stands below its original. A cell without any name is known by the functions it defines."""
+    wanted = {i: "code" for q in course.questions(nb) for i in q.tasks}
+    wanted |= {course.cell_id(q, "text"): "markdown" for q in course.questions(nb) if q.text}
+    given = {}
+    for place in (0, 1):
+        for cell in listed:
+            name, kind, source = cell[place], cell[2], cell[3]
+            if name in wanted and wanted[name] == kind and not (place == 1 and cell[0] in wanted):
+                given.setdefault(name, source)
+    for q in course.questions(nb):
+        if len(q.tasks) == 1 and q.tasks[0] not in given:
+            nameless = [c[3] for c in listed if c[2] == "code" and not c[0] and not c[1]]
+            own = [s for s in nameless if set(q.functions) <= set(course.functions(s))]
+            given |= {q.tasks[0]: own[0]} if own else {}
+    return given
+
+
+def submissions(path, notebooks):
+    """[Submission] of all that lies below a path, one a student and notebook, the latest."""
+    latest = {}
+    for file in files(path):
+        made = submission(file, notebooks)
+        key = (made.student, made.notebook)
+        if key not in latest or latest[key][0] <= file.time:
+            latest[key] = (file.time, made)
+    return [made for _, made in sorted(latest.values(), key=lambda pair: pair[1][:2])]
+
+
+def submission(file, notebooks):
+    student, name = student_of(file.parts, notebooks), "/".join(file.parts)
+    by_name = next((n for n in notebooks if n in file.parts[-1]), next(iter(notebooks)))
+    try:
+        if file.content is None:
+            raise Refused(file.fault)
+        listed = cells(file.content)
+    except Refused as error:
+        return Submission(student, by_name, name, {}, str(error))
+    found = {n: answers(listed, nb) for n, nb in notebooks.items()}
+    best = max(notebooks, key=lambda n: (len(found[n]), n == by_name))
+    fault = "" if found[best] else "the notebook has no answer cell of this course"
+    return Submission(student, best, name, found[best], fault)

@@ -1,0 +1,109 @@
+"""What a class gets, without any kernel: marks are merged, pages escaped, like answers shown."""
+
+import csv
+import json
+from xml.etree import ElementTree
+
+import pytest
+from answers import solution
+from made_records import NAME, published, record, rows
+
+from grading import marking, records, similar
+
+EVIL = "<script>document.title='owned'</script><img src=x onerror=alert(1)>\x1b[31m\x07</pre>"
+
+
+def test_every_student_has_a_row_a_page_and_results_and_texts_wait_for_their_marks(tmp_path):
+    table = published(tmp_path, record("ada", text="It grew."), record("bob", 0.0))
+    assert (table["ada"]["points"], table["ada"]["of"]) == ("14", "16")
+    assert table["ada"]["2.6 text"] == "" and table["ada"]["complete"] == "no"
+    assert table["bob"]["2.6 text"] == "0" and table["bob"]["complete"] == "yes"
+    place = records.folder(tmp_path, "ada")
+    results = json.loads((place / "results.json").read_text())
+    assert results["score"] == 14 and len(results["tests"]) == 8
+    (text,) = [t for t in results["tests"] if t["name"] == "2.6 text"]
+    assert "score" not in text and "not marked" in text["output"]
+    assert all(t["output_format"] == "text" for t in results["tests"])
+    suite = ElementTree.fromstring((place / "junit.xml").read_text())
+    assert len(suite.findall("testcase")) == 8 and len(suite.findall("testcase/skipped")) == 1
+    assert "14 of 16" in (place / "feedback.html").read_text()
+
+
+def mark(path, values, remark="see me"):
+    sheet = rows(path)
+    for row in sheet:
+        row["deduction"] = values.get(row["line"], row["deduction"])
+        row["remark"] = remark
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, marking.COLUMNS)
+        writer.writeheader()
+        writer.writerows(sheet)
+
+
+def test_marks_are_merged_by_student_and_question_and_survive(tmp_path):
+    made = [record("ada", text="It grew."), record("bob", text="It fell."), record("eve")]
+    published(tmp_path, *made)
+    assert {r["student"] for r in rows(tmp_path / "marking.csv")} == {"ada", "bob"}
+    mark(tmp_path / "marking.csv", {"observed": "0.5", "evidence": "0,25"})
+    assert published(tmp_path, *made)["ada"]["2.6 text"] == ""  # one line is still empty
+    mark(tmp_path / "marking.csv", {"limits": "0"})
+    for _ in range(2):  # written anew, it says the same
+        table = published(tmp_path, *reversed(made))
+        assert table["ada"]["2.6 text"] == "1.25" and table["ada"]["points"] == "15.25"
+    page = (records.folder(tmp_path, "ada") / "feedback.html").read_text()
+    assert "see me" in page and "observed: -0.5" in page
+
+
+@pytest.mark.parametrize("value", ["-1", "3", "two", "nan", "1e9"])
+def test_a_deduction_that_cannot_be_is_refused_with_its_place(value, tmp_path):
+    published(tmp_path, record("ada", text="It grew."))
+    mark(tmp_path / "marking.csv", {"evidence": value})
+    with pytest.raises(ValueError, match="ada, question 2.6, evidence"):
+        published(tmp_path, record("ada", text="It grew."))
+
+
+def test_what_a_student_wrote_is_text_everywhere(tmp_path):
+    cell = {"question": "2.1", "part": "task", "source": EVIL, "outputs": EVIL}
+    made = record(EVIL, 0.0, text=EVIL, reason=EVIL, shown=[cell])
+    published(tmp_path, made, record("=cmd()", text="+1"))
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            assert "\x1b" not in text and "\x07" not in text, path
+            if path.suffix == ".html":
+                assert "<script" not in text and "<img src=x" not in text, path
+    assert all(not r["student"].startswith("=") for r in rows(tmp_path / "grades.csv"))
+    assert all(not r["text"].startswith("+") for r in rows(tmp_path / "marking.csv"))
+    ElementTree.fromstring((records.folder(tmp_path, EVIL) / "junit.xml").read_text())
+
+
+def test_unsafe_prints_itself_into_every_result(tmp_path):
+    table = published(tmp_path, record("ada", unsafe=True))
+    assert "without a sandbox" in table["ada"]["remark"]
+    place = records.folder(tmp_path, "ada")
+    for name in ("results.json", "junit.xml", "feedback.html"):
+        assert "without a sandbox" in (place / name).read_text(), name
+    assert "without a sandbox" in (tmp_path / "class.html").read_text()
+
+
+def test_answers_that_are_the_same_but_for_names_and_layout_are_shown():
+    source = (
+        "def kl(a, b):\n    total = (a - b).square().sum(1)\n    return total / 2 + b.exp().sum(1)"
+    )
+    other = "def kl(x, y):  # mine\n    s = (x-y).square().sum(1)\n\n    return s/2+y.exp().sum(1)"
+    apart = source.replace("/ 2", "/ 3")
+    given = {"ada": {"c": source}, "bob": {"c": other}, "eve": {"c": apart}, "x": {"c": "def ("}}
+    assert similar.pairs(given, {}) == [("ada", "bob", ["c"])]
+    assert similar.pairs(given, {"c": source}) == []
+    assert similar.pairs(given | {f"s{i}": {"c": source} for i in range(5)}, {}) == []
+
+
+def test_a_wrong_answer_that_calls_a_wrong_one_says_so(tmp_path):
+    made = record("ada")
+    found = made["notebooks"][NAME]
+    found["tasks"] = solution(NAME)
+    for question, share in (("2.1", 0.5), ("2.2", 0.5), ("2.7", 0.5)):
+        found["verdicts"][question]["share"] = share
+    said = {r["question"]: r["output"] for r in records.tests(made, lambda q, n: (None, n, ""))}
+    assert "It calls kl, of question 2.1: mend that first." in said["2.2"]
+    assert "It calls" not in said["2.1"] + said["2.7"]

@@ -1,0 +1,86 @@
+"""Nobody talks the grader into a point: each hostile answer gets 0 with a reason, the answer beside
+it keeps its points, and nothing is left behind."""
+
+import glob
+import os
+import re
+from pathlib import Path
+
+import pytest
+from answers import prepared, solution
+from hostile import CASES
+
+from grading import grade, sandbox, work
+
+SECONDS = float(os.environ.get("GRADING_SECONDS", 3))  # for one cell
+SLEEP = 6000 + os.getpid()  # seconds: what a process left behind is known by
+WHY = sandbox.missing()
+if WHY:
+    print(f"no hostile answer is graded here: {WHY}")
+pytestmark = pytest.mark.skipif(bool(WHY), reason=f"no sandbox: {WHY}")
+
+
+@pytest.fixture(scope="module")
+def two_questions():
+    """Notebook 02 with 2.1 and 2.7 alone, so that a case takes one kernel or two."""
+    nb = prepared("02_vae").copy()
+    nb.cells = [c for c in nb.cells if c.id.startswith(("setup", "q2-1", "q2-7"))]
+    return nb
+
+
+@pytest.fixture(scope="module")
+def about(tmp_path_factory):
+    place = tmp_path_factory.mktemp("library")
+    work.release.for_grading(place / "course_lib")
+    place.chmod(0o755)
+    return {"seed": 12345, "seconds": SECONDS, "library": str(place), "unsafe": False}
+
+
+def left_behind():
+    """Folders of kernels, and processes that run in a sandbox."""
+    lines = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            lines.append(Path(path).read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:  # it has just ended
+            continue
+    own = (f"ipykernel_launcher -f /tmp/g{os.getpid()}-", f"sleep {SLEEP}")
+    return [line for line in lines if any(word in line for word in own)] + glob.glob(
+        f"/tmp/g{os.getpid()}-*"
+    )
+
+
+def graded(two_questions, about, cell):
+    given = {i: s for i, s in solution("02_vae").items() if i.startswith(("q2-1", "q2-7"))}
+    return grade.grade(two_questions, given | {"q2-1-task": cell}, about)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_answer_gets_nothing_and_harms_nothing(name, two_questions, about):
+    cell, reason = CASES[name]
+    cell = cell.replace("6000", str(SLEEP))
+    verdicts, shown = graded(two_questions, about, cell)
+    assert verdicts["2.1"]["share"] == 0
+    said = " ".join([verdicts["2.1"]["reason"], *verdicts["2.1"]["parts"].values()])
+    assert said.strip() and re.search(reason, said), said
+    assert verdicts["2.7"]["share"] == 1, verdicts["2.7"]
+    assert not any("LEAK" in cell["outputs"] for cell in shown) and "LEAK" not in said
+    assert left_behind() == []
+
+
+def test_right_numbers_by_another_way_are_right(two_questions, about):
+    cell = """
+def kl(mu_q, logvar_q, mu_p, logvar_p):
+    mu_q, logvar_q, mu_p, logvar_p = (t.double() for t in (mu_q, logvar_q, mu_p, logvar_p))
+    q, p = Normal(mu_q, (logvar_q / 2).exp()), Normal(mu_p, (logvar_p / 2).exp())
+    return kl_divergence(q, p).sum(1)
+
+def sigma_of_weight(weight, n_pixels):
+    return (weight * n_pixels / 2) ** 0.5
+"""
+    verdicts, _ = graded(two_questions, about, cell)
+    assert [v["share"] for v in verdicts.values()] == [1, 1]
+
+
+def test_there_are_at_least_sixty():
+    assert len(CASES) >= 60
