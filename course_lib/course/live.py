@@ -27,7 +27,7 @@ from course_lib.course import exporting
 from course_lib.course import ranges as of_ranges
 
 MANY = 200_000  # bytes as float16; a larger net is stored in 8 bits:
-WIDE = 60_000  # those of its tensors with more numbers; an error in the small last layers shows most
+WIDE = 60_000  # those of its tensors with more numbers: small last layers would show it most
 LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
 FRAMES = 600  # at most, of at most two controls
 SETTINGS = 5  # at which page and function are compared
