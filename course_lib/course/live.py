@@ -4,8 +4,7 @@ Only while a report is built: explore() hands the files over beside the results,
 What is made of them there, this file does not know.
 
 The model's tensors lie in files of their own, named by their content, so that explorers of one net
-share them. They are stored as float16, and the widest of a larger net in 8 bits where that is exact
-enough.
+share them; compact.py says how they are stored.
 """
 
 import hashlib
@@ -18,20 +17,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 from onnx_ir.passes.common import DeduplicateInitializersPass
 from PIL import Image
 
 from course_lib.atomic import write_bytes
-from course_lib.course import exporting
+from course_lib.course import compact, exporting
 from course_lib.course import ranges as of_ranges
 
-MANY = 200_000  # bytes as float16; a larger net is stored in 8 bits:
-WIDE = 60_000  # those of its tensors with more numbers: small last layers would show it most
-LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
+MANY = 200_000  # bytes as float16; of a larger net the page may differ by more
 FRAMES = 600  # at most, of at most two controls
 SETTINGS = 5  # at which page and function are compared
-EXACT = 2_400_000  # bytes of frames without any loss; larger ones are stored with a little
+EXACT = 1_000_000  # bytes of frames without any loss; larger ones are stored with a little
 # Levels of 255 by which page and function may differ, by how it is stored.
 ALLOWED = {16: 1, 8: 5, "frames": 40}
 
@@ -64,17 +61,24 @@ def _net(function, about, name, folder, compared):
         raise NotLive(f"explorer '{name}': {reason}")
     exported = _as_onnx(program, name)
     DeduplicateInitializersPass()(exported.model)
-    for bits in (8, 16) if size > MANY else (16,):  # 8 where that is exact enough
-        model = stored(exported.model_proto, bits)
-        session = onnxruntime.InferenceSession(model.SerializeToString())
-        error = max(_error(session, about, *one) for one in compared)
-        if error <= ALLOWED[bits]:
-            break
+    exact = exported.model_proto
+    differs = lambda model: max(_error(_session(model), about, *one) for one in compared)
+    bits, model = _smallest(exact, size, differs)
+    error = differs(model)
     tensors = _apart(model, folder)
     graph = model.SerializeToString()
     size = len(graph) + sum((folder / file).stat().st_size for file in tensors)
     parts = {"graph": _written(folder, graph, "onnx"), "tensors": tensors, "bits": bits}
     return parts | {"bytes": size, "error": round(error, 3)}
+
+
+def _smallest(exact, size, differs):
+    """The model as it is stored, and in how few bits."""
+    if size > MANY:
+        model = compact.small(exact, differs, ALLOWED[8])
+        if differs(model) <= ALLOWED[8]:
+            return 8, model
+    return 16, compact.stored(exact)
 
 
 def _as_onnx(program, name):
@@ -90,60 +94,21 @@ def _as_onnx(program, name):
         ) from None
 
 
-def stored(model, bits):
-    """The model with its large tensors of floats as float16 or in 8 bits, and with what makes
-    floats of them again at its beginning."""
-    small, nodes, kept = [], [], []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < LARGE:
-            kept.append(tensor)
-        elif bits == 8 and values.ndim > 1 and values.size > WIDE:
-            parts, node = _in_8_bits(tensor.name, values)
-            small, nodes = [*small, *parts], [*nodes, node]
-        else:
-            short = f"{tensor.name}.f16"
-            small.append(numpy_helper.from_array(values.astype(np.float16), short))
-            nodes.append(helper.make_node("Cast", [short], [tensor.name], to=TensorProto.FLOAT))
-    for field, items in (("initializer", kept + small), ("node", nodes + list(model.graph.node))):
-        model.graph.ClearField(field)
-        getattr(model.graph, field).extend(items)
-    model.graph.ClearField("value_info")
-    for node in model.graph.node:
-        node.ClearField(
-            "metadata_props"
-        )  # where in which file: no reader asks, and no two builds agree
-    model.ClearField("metadata_props")
-    return model
-
-
-def _in_8_bits(name, values):
-    """One scale a row or a column, whichever loses less: what is 127 in it."""
-    error, levels, scale, axis = min((_levels(values, axis) for axis in (0, 1)), key=lambda t: t[0])
-    parts = {"i8": levels, "scale": scale.ravel().astype(np.float32)}
-    tensors = [numpy_helper.from_array(v, f"{name}.{kind}") for kind, v in parts.items()]
-    names = [tensor.name for tensor in tensors]
-    return tensors, helper.make_node("DequantizeLinear", names, [name], axis=axis)
-
-
-def _levels(values, axis):
-    others = tuple(k for k in range(values.ndim) if k != axis)
-    scale = np.abs(values).max(others, keepdims=True).clip(1e-12) / 127
-    levels = np.round(values / scale)
-    return np.square(values - levels * scale).sum(), levels.astype(np.int8), scale, axis
-
-
 def _apart(model, folder):
     """Large tensors go to files named by their content: the names, in order."""
     files = []
     for tensor in model.graph.initializer:
-        if len(tensor.raw_data) >= LARGE:
+        if len(tensor.raw_data) >= compact.LARGE:
             file = _written(folder, tensor.raw_data, "bin")
             onnx.external_data_helper.set_external_data(tensor, file)
             tensor.ClearField("raw_data")
             tensor.data_location = TensorProto.EXTERNAL
             files.append(file)
     return sorted(set(files))
+
+
+def _session(model):
+    return onnxruntime.InferenceSession(model.SerializeToString())
 
 
 def _error(session, about, values, wanted):
