@@ -92,7 +92,7 @@ front: $(READY) ## the pictures of the front page, from shipped models and kept 
 site: $(READY) ## the published copy: site/, which any static host serves (after make report)
 	$(PY) reports/published.py
 
-pages: $(READY) ## docs/pages.md: what every explorer of the quick report costs, in the browsers that are here
+pages: $(READY) ## docs/pages.md: what every explorer of the quick report costs, in the browsers that are here and in JupyterLab
 	PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(PY) tests/pages_table.py
 
 form: $(READY) ## what a reader meets: lines, plumbing, words, answers of each notebook (ONLY="01 02" names faults)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import symtable
 
 HEADING = re.compile(r"^## Question (\d+)\.(\d+) · \S", re.MULTILINE)
 PARTS = ("task-check", "task", "staff", "see", "check", "answer", "explore")
@@ -67,3 +68,27 @@ def words(text):
     """The words of a markdown text, formulas on a line of their own and headings left out."""
     text = re.sub(r"^#+ .*$", " ", FORMULA.sub(" ", text), flags=re.MULTILINE)
     return [word for word in text.split() if re.search(r"[A-Za-z$]", word)]
+
+
+def bound_and_read(cell):
+    """The notebook's names that a cell binds, and those that it reads, in functions, too."""
+    scopes = [top := symtable.symtable(ast.unparse(tree(cell)), "cell", "exec")]
+    for scope in scopes:
+        scopes += scope.get_children()
+    read = {s.get_name() for t in scopes for s in t.get_symbols() if s.is_global()}
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    return bound, read - bound
+
+
+def needed(nb, text):
+    """The first code cell that holds the text, and those above that bind what they read: of each
+    name, the nearest one. A cell that only changes what another one bound is not seen."""
+    cells = code_cells(nb)
+    place = next(i for i, cell in enumerate(cells) if text in cell.source)
+    kept, wanted = [], set()
+    for cell in cells[place::-1]:
+        bound, read = bound_and_read(cell)
+        if not kept or bound & wanted:
+            kept.insert(0, cell)
+            wanted = wanted - bound | read
+    return kept

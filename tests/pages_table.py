@@ -1,13 +1,16 @@
 """What every explorer costs a page: python tests/pages_table.py (make pages), after make report.
 
 Opens the quick report's pages from the disk in each browser that is here, and writes the table of
-docs/pages.md: bytes, start, key to picture, and the largest difference from PyTorch.
+docs/pages.md: bytes, start, key to picture, and the largest difference from PyTorch. A second table
+says how long a key takes in JupyterLab, where a kernel makes the picture.
 """
 
+import statistics
 import sys
 import tempfile
 from pathlib import Path
 
+import lab
 from live_pages import BROWSERS, Chromium, difference, explorers, key_to_picture, start
 from playwright.sync_api import sync_playwright
 
@@ -21,7 +24,7 @@ from tables import table  # noqa: E402
 from course_lib.atomic import write_text  # noqa: E402
 
 OUT, PAGE = ROOT / "reports" / "quick", ROOT / "docs" / "pages.md"
-BEGIN, END = "<!-- explorers:begin -->", "<!-- explorers:end -->"
+MARKS = "<!-- {}:begin -->", "<!-- {}:end -->"
 
 
 def main():
@@ -36,7 +39,9 @@ def main():
                 for page in sorted(OUT.glob("[0-9][0-9]_*.html")):
                     measure(tab, browser, page, rows)
                 tab.close()
-            write_text(PAGE, with_table(PAGE.read_text(encoding="utf-8"), rows))
+            write_table("explorers", rows.values())
+        if BROWSERS["chromium"]:
+            write_table("lab", in_lab(playwright))
 
 
 def opened(browser, path, playwright, folder):
@@ -66,11 +71,29 @@ def measure(tab, browser, page, rows):
         print(row, flush=True)
 
 
-def with_table(text, rows):
-    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    lines = [[row.get(key, "-") for key in columns] for row in rows.values()]
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{table(columns, lines)}{END}{rest.split(END)[1]}"
+def in_lab(playwright):
+    """A row for each explorer that is opened in JupyterLab."""
+    path = BROWSERS["chromium"]
+    browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    for notebook, explorer in lab.EXPLORERS:
+        with tempfile.TemporaryDirectory() as folder:
+            with lab.opened(browser, notebook, explorer, Path(folder)) as page:
+                took, _ = lab.keys(page)
+        row = {"notebook": notebook[:2], "explorer": explorer}
+        row[f"key to picture (median of {len(took)}), ms"] = f"{statistics.median(took):.0f}"
+        print(row, flush=True)
+        yield row
+    browser.close()
+
+
+def write_table(name, rows):
+    """Put the rows, {column: text}, between the page's two marks of this name."""
+    rows = list(rows)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [[row.get(key, "-") for key in columns] for row in rows]
+    begin, end = (mark.format(name) for mark in MARKS)
+    before, rest = PAGE.read_text(encoding="utf-8").split(begin)
+    write_text(PAGE, f"{before}{begin}\n{table(columns, lines)}{end}{rest.split(end)[1]}")
 
 
 if __name__ == "__main__":
