@@ -4,7 +4,7 @@ Only while a report is built: explore() hands the files over beside the results,
 What is made of them there, this file does not know.
 
 The model's tensors lie in files of their own, named by their content, so that explorers of one net
-share them; compact.py says how they are stored.
+share them; packing.py says how they are stored.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from onnx_ir.passes.common import DeduplicateInitializersPass
 from PIL import Image
 
 from course_lib.atomic import write_bytes
-from course_lib.course import compact, exporting
+from course_lib.course import exporting, packing
 from course_lib.course import ranges as of_ranges
 
 MANY = 200_000  # bytes as float16; of a larger net the page may differ by more
@@ -75,10 +75,10 @@ def _net(function, about, name, folder, compared):
 def _smallest(exact, size, differs):
     """The model as it is stored, and in how few bits."""
     if size > MANY:
-        model = compact.small(exact, differs, ALLOWED[8])
+        model = packing.small(exact, differs, ALLOWED[8])
         if differs(model) <= ALLOWED[8]:
             return 8, model
-    return 16, compact.stored(exact)
+    return 16, packing.stored(exact)
 
 
 def _as_onnx(program, name):
@@ -98,7 +98,7 @@ def _apart(model, folder):
     """Large tensors go to files named by their content: the names, in order."""
     files = []
     for tensor in model.graph.initializer:
-        if len(tensor.raw_data) >= compact.LARGE:
+        if len(tensor.raw_data) >= packing.LARGE:
             file = _written(folder, tensor.raw_data, "bin")
             onnx.external_data_helper.set_external_data(tensor, file)
             tensor.ClearField("raw_data")

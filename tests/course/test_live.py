@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from course_lib.course import compact, exporting, live
+from course_lib.course import exporting, live, packing
 from course_lib.course import ranges as of_ranges
 
 RANGES = {"face": (0, 3), "a": (-1.0, 1.0)}
@@ -66,7 +66,7 @@ def test_two_builds_write_the_same_files_and_explorers_of_a_net_share_its_tensor
 def test_a_large_net_is_stored_in_8_bits_where_that_is_exact_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(live, "MANY", 1000)
     exact = out(moved, tmp_path)  # none of its tensors is wide
-    monkeypatch.setattr(compact, "WIDE", 1000)
+    monkeypatch.setattr(packing, "WIDE", 1000)
     small = out(moved, tmp_path)
     assert small["bits"] == 8 and 2 * exact["error"] < small["error"] <= 5
     assert small["bytes"] < 0.7 * exact["bytes"]
