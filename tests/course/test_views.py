@@ -103,7 +103,7 @@ def test_the_mask_starts_as_the_left_half_or_where_the_function_says():
     assert seen[0][0, 0].tolist() == [[1, 1, 1, 0, 0, 0]] * 4
     panel, seen = area(mask=(1, 3, 2, 6), shade=0.25)
     assert seen[0][0, 0].tolist() == [[0] * 6, [0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1], [0] * 6]
-    assert panel.area.edges == [1, 3, 2, 6]
+    assert panel.area.about["start"] == [1, 3, 2, 6]
 
 
 def test_what_is_drawn_arrives_row_by_row_and_is_one_redraw():
@@ -132,5 +132,8 @@ def pixels(png):
 def test_the_areas_start_and_size_are_kept():
     panel, _ = area()
     kept = read_json(results_folder() / "explorers" / "q3-6-fill.json")["ranges"]
-    assert kept["mask"] == {"kind": "area", "height": 4, "width": 6, "start": [0, 4, 0, 3]}
+    assert kept["mask"] == {"kind": "area", "height": 4, "width": 6} | {
+        "start": [0, 4, 0, 3],
+        "examples": [],
+    }
     assert panel.children[-1].children[0] is panel.area and list(panel.controls) == ["shade"]
