@@ -25,9 +25,10 @@ VERDICTS = {
 HEROES = {
     "q3-5-own": (
         "What does a 4 cost that is called a 9?",
-        "Predict first: which label but its own suits a 4 best? The bars say what each of the ten "
-        "costs, and the lowest is what the net takes the digit for. It is also drawn again under "
-        "each label. Take another example, or clear it and draw your own.",
+        "Predict first: which label but its own suits a 4 best? The bars say how many nats (units "
+        "of surprise) each label costs more than the cheapest one, which is what the net takes the "
+        "digit for. It is also drawn again under each label. Take another example, or clear it and "
+        "draw your own.",
     ),
     "q2-7-way": (
         "From one face to another",

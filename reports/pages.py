@@ -25,7 +25,7 @@ from course_lib.training.devices import in_words
 TEMPLATES = Path(__file__).parent / "templates"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-PREDICT = re.compile(r"\*\*Predict first\.\*\*\s+(.+?)(?:\n\s*\n|\Z)", re.DOTALL)
+SENTENCE = re.compile(r"(?<=[.?!])\s+")
 SOLUTION = re.compile(r"^ *### (BEGIN|END) SOLUTION *$\n?", re.MULTILINE)  # nbgrader's, not ours
 # make address has not been given one yet: the link would lead nowhere; and the page is this one.
 NO_COLAB = re.compile(r"\[Open in Colab\]\(\S*/OWNER/NAME/\S*\)( · )?")
@@ -119,22 +119,28 @@ def picture(file, content, about):
 def drop_unshowable(nb, moving):
     """Scripts go, and progress bars drawn as widgets; of an explorer its place and poster stay."""
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    predict = None  # the last one above
+    predict = ""  # of the text above
     for cell in nb.cells:
         shown, noted = [], False
-        if cell.cell_type == "markdown" and (found := PREDICT.search(cell.source)):
-            predict = found[1]
+        if cell.cell_type == "markdown":
+            predict = predicted(cell.source)
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if WIDGET in data:
                 is_one = not is_progress(data[WIDGET].get("model_id"), state)
                 if is_one and ("text/html" in data or not noted):
                     shown.append(explorer(output, cell.id, moving, predict))
-                    predict, noted = None, True  # once
+                    predict, noted = "", True  # once
             elif "application/javascript" not in data:
                 shown.append(output)
         if "outputs" in cell:
             cell.outputs = shown
+
+
+def predicted(text):
+    """The questions of a **Try**: a reader answers them, and then moves something."""
+    sentences = SENTENCE.split(text.partition("**Try.**")[2].strip())
+    return " ".join(one for one in sentences if one.endswith("?"))
 
 
 def explorer(output, cell_id, moving, predict):

@@ -55,6 +55,7 @@ def copied(report, place):
         target = place / path.relative_to(report)
         if path.suffix == ".html":
             text = path.read_text(encoding="utf-8")
+            text = text.replace('"../full/', '"full/').replace('"../quick/', '"../')
             write_text(target, re.sub(r"\.\./\.\./docs/(\w[\w-]*)\.md", rf"{up}docs/\1.html", text))
         else:
             take(path, target)

@@ -83,7 +83,7 @@ def build(root, patch):
     return out
 
 
-ASKED = "Words.\n\n**Predict first.** Which of the *two* moves?\n"
+ASKED = "Words.\n\n**Try.** Move it. Which of the *two* moves?\n"
 
 
 def shown(panel):

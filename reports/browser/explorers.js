@@ -45,7 +45,7 @@ async function start(section) {
     if (output.data && about.view !== "map") {
       const sum = output.data.reduce((total, v, i) => total + Math.abs(v - first[i]), 0);
       const levels = (255 * sum / first.length).toFixed(1);
-      if (sum) texts.push(`on average ${levels} of 255 grey levels from the start`);
+      if (sum) texts.push(`pixels differ from the start by ${levels} of 255 levels on average`);
     }
     return texts.join(", ");
   }

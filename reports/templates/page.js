@@ -11,6 +11,7 @@
     button.addEventListener("click", () => {
       const shown = button.getAttribute("aria-pressed") !== "true";
       button.setAttribute("aria-pressed", shown);
+      button.textContent = shown ? "Hide all code" : "Show all code";
       document.querySelectorAll("details.input").forEach((one) => { one.open = shown; });
     });
   }

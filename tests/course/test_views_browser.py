@@ -187,7 +187,7 @@ def test_a_brush_adds_to_what_is_drawn_and_buttons_clear_and_fill(shown):
     page.mouse.down()
     page.mouse.up()
     assert drawn(page) == ["111000", "111010", "111000", "111000"]
-    page.get_by_role("button", name="Whole").click()
+    page.get_by_role("button", name="Mark all").click()
     assert drawn(page) == ["111111"] * 4
     page.get_by_role("button", name="Clear").click()
     assert drawn(page) == ["000000"] * 4
@@ -204,7 +204,7 @@ def test_the_edges_move_by_keyboard_and_take_each_other_along(shown):
     press(page, "ArrowLeft")
     assert drawn(page) == ["000100", "000100", "000000", "000000"]
     assert page.evaluate("leaked") == []
-    page.get_by_role("img", name="A digit. 2 of 24 pixels are drawn").wait_for()
+    page.get_by_role("img", name="A digit. 2 of 24 pixels are marked").wait_for()
 
 
 # ---- the bars -----------------------------------------------------------------------------------

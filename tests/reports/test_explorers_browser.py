@@ -64,7 +64,7 @@ def test_a_key_changes_the_picture_soon_and_it_is_said(tab):
     assert key_to_picture(tab, "q1-1-net", tab.name, 5) < 100 * 10  # a busy machine
     said = "setTimeout(() => done(document.querySelector('.said').textContent), 900)"
     text = tab.evaluate(f"new Promise((done) => {said})")
-    assert "grey levels from the start" in text
+    assert "of 255 levels on average" in text
 
 
 def test_back_to_the_start(tab):
@@ -96,7 +96,8 @@ def test_without_javascript_poster_and_sentence_stay(browser, address):
     page.goto(address)
     assert page.locator(".explorer .poster img").count() == len(NAMES)
     assert page.locator(".explorer").first.inner_text().count("JavaScript is switched on") == 1
-    assert page.locator(".explorer .predict").count() == 1  # beside the first of its question
+    assert page.locator(".explorer .predict").count() == 1  # the first after the text that asks
+    assert "Which of the two moves?" in page.locator(".explorer .predict").inner_text()
     context.close()
 
 

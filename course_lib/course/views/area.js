@@ -39,7 +39,7 @@ function render({ model, el }) {
     });
     return one;
   };
-  const buttons = [button("Clear", () => 0), drawing ? "" : button("Whole", () => 1, true),
+  const buttons = [button("Clear", () => 0), drawing ? "" : button("Mark all", () => 1, true),
     ...examples.map((rows, i) => button(`Example ${i + 1}`, (k) => rows.join("")[k]))];
 
   function pull(i, value) { // an edge that is moved past the other one takes it along
@@ -103,7 +103,7 @@ function render({ model, el }) {
     sliders.forEach((input, i) => { input.value = edges[i]; });
     clearTimeout(timer); // said when the reader has stopped, not at every step
     timer = setTimeout(() => {
-      const text = `${mask.reduce((sum, v) => sum + v, 0)} of ${mask.length} pixels are drawn`;
+      const text = `${mask.reduce((sum, v) => sum + v, 0)} of ${mask.length} pixels are marked`;
       said.textContent = text;
       canvas.setAttribute("aria-label", `${model.get("alt")} ${text}`.trim());
     }, said.textContent ? 400 : 0);
