@@ -63,10 +63,13 @@ def copied(report, place):
 
 
 def document(path, repository):
-    """A page of docs/: links to other pages stay here, those to code lead to the repository."""
+    """A page of docs/: links to other pages stay here, those to code lead to the repository, if it
+    has an address."""
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"\]\((\w[\w-]*)\.md(#[\w-]+)?\)", r"](\1.html\2)", text)
-    text = re.sub(r"\]\(\.\./((?:\w|\.\w)[^)]*)\)", rf"]({repository}/blob/main/\1)", text)
+    text = text.replace("../reports/full/index.html", "../full/index.html")
+    to_code = r"\1" if repository.endswith("/OWNER/NAME") else rf"[\1]({repository}/blob/main/\2)"
+    text = re.sub(r"\[([^\]]*)\]\(\.\./(?!full/)((?:\w|\.\w)[^)]*)\)", to_code, text)
     return render("document", title=TITLE.search(text)[1], body=to_html(text))
 
 

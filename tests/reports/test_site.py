@@ -40,6 +40,16 @@ def test_both_reports_and_the_documents_lie_there_and_lead_to_each_other(course)
     assert 'href="other.html#b"' in text and "<title>Metrics" in text
 
 
+def test_without_an_address_no_link_leads_to_a_repository(course):
+    (course / "pyproject.toml").write_text(ADDRESS.replace("/a/b", "/OWNER/NAME"))
+    (course / "docs" / "other.md").write_text(
+        "# O\n\n[p](../reports/full/index.html), [c](../x.py)"
+    )
+    assert published.main(course) == 0
+    text = (course / "site" / "docs" / "other.html").read_text()
+    assert 'href="../full/index.html"' in text and "OWNER" not in text and ", c" in text
+
+
 def test_what_cannot_be_published_is_one_line_and_the_last_site_stays(course, capsys, monkeypatch):
     assert published.main(course) == 0
     (course / "reports" / "full" / "index.html").unlink()
