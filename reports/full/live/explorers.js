@@ -265,7 +265,7 @@ async function start(section) {
     if (output.data && about.view !== "map") {
       const sum = output.data.reduce((total, v, i) => total + Math.abs(v - first[i]), 0);
       const levels = (255 * sum / first.length).toFixed(1);
-      if (sum) texts.push(`on average ${levels} of 255 grey levels from the start`);
+      if (sum) texts.push(`pixels differ from the start by ${levels} of 255 levels on average`);
     }
     return texts.join(", ");
   }
@@ -356,7 +356,7 @@ function render({ model, el }) {
     });
     return one;
   };
-  const buttons = [button("Clear", () => 0), drawing ? "" : button("Whole", () => 1, true),
+  const buttons = [button("Clear", () => 0), drawing ? "" : button("Mark all", () => 1, true),
     ...examples.map((rows, i) => button(`Example ${i + 1}`, (k) => rows.join("")[k]))];
 
   function pull(i, value) { // an edge that is moved past the other one takes it along
@@ -420,7 +420,7 @@ function render({ model, el }) {
     sliders.forEach((input, i) => { input.value = edges[i]; });
     clearTimeout(timer); // said when the reader has stopped, not at every step
     timer = setTimeout(() => {
-      const text = `${mask.reduce((sum, v) => sum + v, 0)} of ${mask.length} pixels are drawn`;
+      const text = `${mask.reduce((sum, v) => sum + v, 0)} of ${mask.length} pixels are marked`;
       said.textContent = text;
       canvas.setAttribute("aria-label", `${model.get("alt")} ${text}`.trim());
     }, said.textContent ? 400 : 0);
