@@ -45,7 +45,7 @@ def handed_over(function, about, name, how, folder):
         made = _net(function, about, name, folder, list(zip(settings, wanted, strict=True)))
     else:
         made = _frames(function, about, name, folder)
-    if made["error"] > ALLOWED[made.get("bits", how)]:
+    if not made["error"] <= ALLOWED[made.get("bits", how)]:  # not a number, neither
         raise NotLive(f"explorer '{name}': {made['error']} of 255 levels from its function")
     sheet = torch.cat([outputs[0] for outputs in wanted])
     file = _written(folder, _webp(_tiled(sheet, len(wanted[0][0]))), "webp")
@@ -112,12 +112,17 @@ def _session(model):
 
 
 def _error(session, about, values, wanted):
-    """The largest difference of a pixel, in levels of 255."""
+    """The largest difference: of a pixel in levels of 255, of a number where the longest bar has
+    255."""
     names = [one.name for one in session.get_inputs()]
     given = [v.cpu().numpy() for v in exporting.inputs(about, values).values()]
     made = session.run(None, dict(zip(names, given, strict=True)))
-    pictures = wanted[0].numpy()
-    return 255 * float(np.abs(made[0].reshape(pictures.shape) - pictures).max())
+    whole = [1.0, *(float(numbers.abs().max()) for numbers in wanted[1:])]
+    pairs = zip(made, wanted, whole, strict=True)
+    return max(
+        255 * float(np.abs(m.reshape(w.shape) - w.numpy()).max()) / (most or 1.0)
+        for m, w, most in pairs
+    )
 
 
 # ---- the function as frames ---------------------------------------------------------------------

@@ -83,6 +83,16 @@ def test_frames_hold_every_place_of_two_controls(tmp_path):
     assert np.array_equal(np.asarray(sheet)[16:24, :8], levels)
 
 
+def overflown(face, a):
+    """Pictures and a number that is finite in PyTorch, and in the exported graph is not."""
+    return moved(face, a), -torch.nn.functional.logsigmoid(-900 * (a + 2))
+
+
+def test_numbers_beside_the_pictures_are_compared_too(tmp_path):
+    with pytest.raises(live.NotLive, match="of 255 levels from its function"):
+        out(overflown, tmp_path)
+
+
 def three(face, a, b):
     return moved(face, a + b)
 
