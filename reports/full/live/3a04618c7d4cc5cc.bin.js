@@ -1,0 +1,1 @@
+explorers.give("3a04618c7d4cc5cc.bin", "H4sIAAAAAAACA7WSwQ3AMAgD2ayrdfS+eOXAhqhIUZCBgB0i0t4nDiMs8TyUT3HKpxrC6SafctRsHceOu+JQ+d3cSkO3prLuTafGmaXq5cxV6bPZ0cn/TPfL6TWJK46Eb/Xc6qr24C897jh/NLvMm+AEAAA=");
