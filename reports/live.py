@@ -13,9 +13,10 @@ import json
 from pathlib import Path
 
 from course_lib.atomic import read_json
-from course_lib.course.views import HERE as VIEWS
 
 FILES = Path(__file__).parent / "browser"
+# By its path: the package would import PyTorch, seconds for every page.
+VIEWS = Path(__file__).resolve().parents[1] / "course_lib" / "course" / "views"
 RUNTIME = FILES / "onnxruntime-web"
 PARTS = ("loading", "controls", "drawing", "explorers")  # of the first of these:
 OFFERED = "return { give, shown, views };\n"
