@@ -15,13 +15,15 @@ KEYS = {
     "chromium": {"up": "ArrowUp", "down": "ArrowDown", "space": "Space"},
     "firefox": {"up": "\ue013", "down": "\ue015", "space": " "},
 }
-# Which key changes the first control: a slider goes up where it can, a list down.
+# The first control; of choices beside each other the one that is taken, since keys start there.
+FIRST = ".controls select, .controls input:not([type=radio]), .controls input:checked"
+# Which key changes it: a slider goes up where it can, a list and choices down.
 WHICH = """(() => {{
-    const one = {0}.querySelector('.controls input, .controls select');
+    const one = {0}.querySelector('FIRST');
     if (one.type === 'checkbox') return 'space';
     if (one.type === 'range') return +one.value < +one.max ? 'up' : 'down';
     return one.tagName === 'SELECT' && one.selectedIndex === one.length - 1 ? 'up' : 'down';
-}})()"""
+}})()""".replace("FIRST", FIRST)
 
 BOX = "document.querySelector('[data-explorer^=\"{0}-\"]')"
 # Comes near, and is drawn: milliseconds, or what went wrong.
@@ -99,16 +101,16 @@ def explorers(tab):
 
 KEY = """new Promise((done, fail) => {{
     setTimeout(() => fail(new Error('no picture after a key')), 60000);
-    const box = {0}, control = box.querySelector('.controls input, .controls select');
-    control.focus();
+    const box = {0};
+    box.querySelector('FIRST').focus();
     const before = box.dataset.drawn;
     let pressed;
     const press = () => {{ pressed = performance.now(); }};
-    control.addEventListener('input', press, {{ once: true, capture: true }});
+    box.addEventListener('input', press, {{ once: true, capture: true }});
     const look = () => box.dataset.drawn !== before
         ? requestAnimationFrame(() => done(performance.now() - pressed)) : setTimeout(look, 0);
     look();
-}})"""
+}})""".replace("FIRST", FIRST)
 
 
 def key_to_picture(tab, name, browser, n=15):
