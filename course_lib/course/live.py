@@ -63,22 +63,16 @@ def _net(function, about, name, folder, compared):
     DeduplicateInitializersPass()(exported.model)
     exact = exported.model_proto
     differs = lambda model: max(_error(_session(model), about, *one) for one in compared)
-    bits, model = _smallest(exact, size, differs)
-    error = differs(model)
+    for bits in (8, 16) if size > MANY else (16,):
+        model = packing.small(exact, differs, ALLOWED[8]) if bits == 8 else packing.stored(exact)
+        error = differs(model)
+        if error <= ALLOWED[bits]:
+            break
     tensors = _apart(model, folder)
     graph = model.SerializeToString()
     size = len(graph) + sum((folder / file).stat().st_size for file in tensors)
     parts = {"graph": _written(folder, graph, "onnx"), "tensors": tensors, "bits": bits}
     return parts | {"bytes": size, "error": round(error, 3)}
-
-
-def _smallest(exact, size, differs):
-    """The model as it is stored, and in how few bits."""
-    if size > MANY:
-        model = packing.small(exact, differs, ALLOWED[8])
-        if differs(model) <= ALLOWED[8]:
-            return 8, model
-    return 16, packing.stored(exact)
 
 
 def _as_onnx(program, name):

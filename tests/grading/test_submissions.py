@@ -213,10 +213,10 @@ def test_many_small_files_in_a_zip_file_are_refused(tmp_path, notebooks):
 
 
 def test_names_that_climb_lead_nowhere(tmp_path, notebooks, good):
-    climbing = zipped(**{"../../../etc/02_vae.ipynb": good, "/root/x/02_vae.ipynb": good})
+    climbing = zipped(**{"../../../etc/02_vae.ipynb": good, "/elsewhere/02_vae.ipynb": good})
     put(tmp_path, **{"ada.zip": climbing})
     rows = found(tmp_path, notebooks)
-    assert {s for s, _ in rows} == {"etc", "root"} and not any(r.fault for r in rows.values())
+    assert {s for s, _ in rows} == {"etc", "elsewhere"} and not any(r.fault for r in rows.values())
     assert [p.name for p in tmp_path.iterdir()] == ["ada.zip"]
 
 
