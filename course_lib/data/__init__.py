@@ -10,6 +10,7 @@ from course_lib.data.missing import DataMissing
 from course_lib.data.sets import (
     Images,
     about,
+    closeup_pairs,
     closeups,
     digest,
     face_factors,
@@ -23,6 +24,7 @@ __all__ = [
     "Images",
     "about",
     "binarise",
+    "closeup_pairs",
     "closeups",
     "digest",
     "downsample",

@@ -68,6 +68,18 @@ def closeups(split, n, varying=factors.CLOSE_UP_FACTORS):
     return x, factors.attributes(table)[:, decided], names
 
 
+@functools.cache
+def closeup_pairs(factor, split, n, ends):
+    """Close-ups in pairs that differ in one factor: two tensors (n, 3, 32, 32)."""
+    low, high, _ = factors.FACTORS[factor]
+    pair = []
+    for share in ends:
+        table = plain_of(split, n)
+        table[:, factors.COLUMN[factor]] = low + share * (high - low)
+        pair.append(_rendered("closeups", split, table, size=32, framing="close-up"))
+    return tuple(pair)
+
+
 def plain_of(split, n, varying=factors.CLOSE_UP_FACTORS):
     """The factors (n, F) of the close-ups."""
     return factors.sample_uniform(n or DEFAULT_N[split], SEEDS[split], varying)

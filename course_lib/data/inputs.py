@@ -6,6 +6,7 @@ tensor("faces/train/3000:x:side=32")    the first 3,000, averaged to 32x32
 tensor("mnist/test/500:x:binary=3")     each pixel drawn once as 0 or 255, with this seed
 tensor("closeups/train/4000:factors")   the true factors, each of mean 0 and variance 1
 tensor("closeups/train/8000:halves")    1 where a factor is in the upper half of its range, else 0
+tensor("closeups+smile+gaze/train:x")   close-ups in which these two factors vary, and no others
 """
 
 import torch.nn.functional as F
@@ -48,8 +49,13 @@ def _factors(name, split, n):
     return factors.scaled(known, factors.CLOSE_UP_FACTORS if name == "closeups" else None)
 
 
+def _pictures(name, split, n):
+    name, *varying = name.split("+")
+    return (sets.closeups(split, n, varying) if varying else sets.load(name, split, n)).x
+
+
 PARTS = {
-    "x": lambda name, split, n: sets.load(name, split, n).x,
+    "x": _pictures,
     "y": lambda name, split, n: sets.load(name, split, n).y,
     "one_hot": _one_hot,
     "nothing": lambda name, split, n: _one_hot(name, split, n)[:, :0],

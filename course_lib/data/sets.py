@@ -58,6 +58,15 @@ def closeups(split="train", n=None, varying=CLOSE_UP_FACTORS):
     return Images(x, y, names, about(name, split, x, y))
 
 
+def closeup_pairs(factor, split="test", n=None, ends=(0.1, 0.9)):
+    """The first n close-ups twice, uint8, alike but for one factor: in the first tensor it is at
+    the first of `ends`, shares of its range, in the second at the other."""
+    _check(split, n)
+    if factor not in CLOSE_UP_FACTORS:
+        raise ValueError(f"no factor '{factor}'; close-ups have {', '.join(CLOSE_UP_FACTORS)}")
+    return embedded.closeup_pairs(factor, split, n, tuple(ends))
+
+
 def face_factors(split="train", n=None, name="faces", varying=CLOSE_UP_FACTORS):
     """The true factors, float32 (N, F) with the columns of faces.factors.FACTORS, that are behind
     load(name, split, n) of "faces", or behind closeups(split, n, varying) of "closeups"."""

@@ -25,28 +25,29 @@ def _detector():
     return detector
 
 
-def faces_found(x, margin=48, step=1.1, neighbours=3):
+def faces_found(x, margin=48, step=1.1, neighbours=3, smallest=SMALLEST):
     """True where a face is found: pictures (N, C, H, W), in [0, 1] or uint8, C 1 or 3 -> bool (N,).
 
     margin: pixels of the 192 by which the outermost ones are repeated on each side, so that a face
     that fills its picture is found too. step: by how much the searched size grows from one pass to
-    the next. neighbours: how many hits must overlap. The last two are OpenCV's own defaults.
+    the next. neighbours: how many hits must overlap. These two are OpenCV's own defaults. smallest:
+    pixels of the 192; larger is faster, where a face fills its picture.
     """
     x = torch.as_tensor(x).detach().cpu()
     x = x if x.dtype == torch.uint8 else (255 * x).round().clamp(0, 255).byte()
     pictures = x.permute(0, 2, 3, 1).contiguous().numpy()
-    hits = [len(_boxes(p, margin, step, neighbours)) > 0 for p in pictures]
+    hits = [len(_boxes(p, margin, step, neighbours, smallest)) > 0 for p in pictures]
     return torch.tensor(hits, dtype=torch.bool)
 
 
-def _boxes(picture, margin, step, neighbours):
+def _boxes(picture, margin, step, neighbours, smallest):
     """The faces of one picture (H, W, C), uint8, as boxes in the enlarged grey picture."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.shape[2] == 3 else picture
     grey = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR_EXACT)  # same everywhere
     grey = cv2.copyMakeBorder(grey, *[margin] * 4, cv2.BORDER_REPLICATE)
-    smallest = (SMALLEST, SMALLEST)
+    size = (smallest, smallest)
     return _detector().detectMultiScale(
-        grey, scaleFactor=step, minNeighbors=neighbours, minSize=smallest
+        grey, scaleFactor=step, minNeighbors=neighbours, minSize=size
     )
 
 

@@ -17,6 +17,12 @@ def groups_by_scale(model):
     }
 
 
+def with_everything_below(levels):
+    """The same levels, of `groups_by_scale`, each with the groups of all scales finer than it."""
+    groups = list(levels.values())
+    return {name: sum(groups[i:], []) for i, name in enumerate(levels)}
+
+
 @torch.no_grad()
 def resample(model, zs, level, temperature=1.0):
     """Pictures (B, C, H, W) with the groups of `level` sampled from the prior, the others held."""
@@ -29,14 +35,6 @@ def swap(model, zs, others, level):
     pairs = enumerate(zip(zs, others, strict=True))
     with torch.no_grad():
         return model.generate(given=[other if group in level else z for group, (z, other) in pairs])
-
-
-@torch.no_grad()
-def traverse(model, zs, group, at, by):
-    """The pictures behind `zs` with one number of a group moved: at = (row, column, channel)."""
-    z = zs[group].clone()
-    z[:, *at] += by
-    return model.generate(given=[*zs[:group], z, *zs[group + 1 :]])
 
 
 @torch.no_grad()
@@ -64,36 +62,18 @@ def resampling_effects(model, read, x, levels, size=250):
 
 
 @torch.no_grad()
-def swap_effects(model, x, other, levels):
-    """What each level's codes carry of the difference between x and `other`, pictures that differ
-    in one thing only: {level: (N,)}, and (N, 3) for `kept_difference`.
+def carried(model, read, x, other, levels):
+    """How far a level's codes carry a picture towards another one: {level: (N, F)}, the change of
+    what `read(pictures)` says against x's copy when the codes of that level are taken from `other`.
 
-    The level's codes, posterior means, are taken from `other`; the change of the reconstruction is
-    projected on the one that all codes together make. That one with itself is the row "another", so
-    that `shares` and `dominant_level` read the table. "posterior" is a sample of x's own codes:
-    about 0 (in the mean it is, where the decoder is linear), a check.
+    x, other: pictures (N, C, H, W) in [0, 1], best two that differ in one thing only. Codes are
+    posterior means. The row "all": all codes from the other.
     """
-    zs, others = model.encode(x, temperature=0.0), model.encode(other, temperature=0.0)
-    before = model.generate(given=zs)
-    after = {"posterior": model.generate(given=model.encode(x))}
-    after |= {name: swap(model, zs, others, level) for name, level in levels.items()}
-    after["another"] = model.generate(given=others)
-    change, difference = after["another"] - before, other - x
-    effects = {name: _dot(y - before, change).cpu().numpy() for name, y in after.items()}
-    products = ((change, difference), (change, change), (difference, difference))
-    sums = torch.stack([_dot(a, b) for a, b in products], 1)
-    return effects, sums.cpu().numpy()
-
-
-def kept_difference(sums):
-    """Of `swap_effects`'s second table: what reconstructions keep of the true difference (1 all of
-    it, 0 nothing), and the cosine between theirs and the true one."""
-    product, change, difference = sums.sum(0)
-    return product / difference, product / np.sqrt(change * difference).clip(1e-12)
-
-
-def _dot(a, b):
-    return (a * b).flatten(1).sum(1)
+    zs, others = (model.encode(p, temperature=0.0) for p in (x, other))
+    after = {name: swap(model, zs, others, groups) for name, groups in levels.items()}
+    after["all"] = model.generate(given=others)
+    before = read(model.generate(given=zs))
+    return {name: (read(p) - before).cpu().numpy() for name, p in after.items()}
 
 
 def shares(effects, n_resamples=1000, seed=0):
@@ -106,17 +86,6 @@ def shares(effects, n_resamples=1000, seed=0):
     ratio = _resampled(effects, n_resamples, seed)
     means = np.stack([table.mean(0) for table in effects.values()])
     return means[:-1] / means[-1:].clip(1e-12), *np.quantile(ratio, [0.025, 0.975], axis=0)
-
-
-def dominant_level(effects, names, columns, n_resamples=1000, seed=0):
-    """The level among `names` that moves these factors most, if it leads the second and the row
-    "posterior" in 97.5 % of resamples of the pictures (the same for all levels), else None."""
-    rows = [list(effects).index(name) for name in (*names, "posterior")]
-    ratio = _resampled(effects, n_resamples, seed)[:, rows][:, :, columns].mean(2)  # (R, L + 1)
-    best = np.argmax(ratio[:, :-1].mean(0))
-    others = np.delete(ratio, best, 1)
-    leads = (np.quantile(ratio[:, [best]] - others, 0.025, axis=0) > 0).all()
-    return names[best] if leads else None
 
 
 def _resampled(effects, n_resamples, seed):

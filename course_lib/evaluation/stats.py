@@ -1,4 +1,5 @@
-"""Intervals, ROC curves, lagged correlations and epochs to a value: plain numbers, no model."""
+"""Intervals, paired ratios, ROC curves, lagged correlations and epochs to a value: plain numbers,
+no model."""
 
 import numpy as np
 from scipy.stats import binomtest, rankdata
@@ -41,6 +42,14 @@ def half_width(without):
     """Half the 95 % interval, from the values without one group each (Student's t)."""
     error = np.sqrt((len(without) - 1) * np.var(without, axis=0))
     return student.ppf(0.975, len(without) - 1) * error
+
+
+def paired_ratio(a, b):
+    """The geometric mean of a / b, positive numbers that belong together in pairs (N,), with its
+    95 % interval: (ratio, low, high). Student's t on the logarithms; N is 2 at least."""
+    logs = np.log(np.asarray(a, float) / np.asarray(b, float))
+    half = student.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
+    return tuple(float(v) for v in np.exp(logs.mean() + np.array([0, -half, half])))
 
 
 def auc(anomalous, score, n_resamples=1000, seed=0):

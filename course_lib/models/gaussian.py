@@ -70,6 +70,17 @@ def log_prob(x, mu, logvar):
     return -0.5 * doubled_nll.flatten(1).sum(1)
 
 
+def coded_nll(x, mean, sigma):
+    """-log of the mass of pixels x, values k / 255, under N(mean, sigma^2): the density times the
+    width 1/255 of a value, shape (B,), nats.
+
+    From a sigma of one value up these masses sum to 1 over all whole k, to eight digits, so to less
+    over 0..255: nats of a code that exists (Kraft), never too few.
+    """
+    n_pixels = x[0].numel()
+    return n_pixels * math.log(255) - log_prob(x, mean, logvar_of(sigma))
+
+
 def logvar_of(sigma):
     """log sigma^2 of a number or a tensor, as a tensor."""
     return 2 * torch.as_tensor(sigma).log()

@@ -3,7 +3,8 @@
 Vahdat & Kautz 2020 (NVAE: the posterior is a residual on the prior), Child 2021 (VDVAE: top-down
 blocks, skipped steps). Groups of latent maps lie on three scales, say 2x2, 4x4 and 16x16, from the
 top down. `simple` merges the groups of a scale into one, as large as they were together, and has
-plain cells where the others were. Nats per image; Bernoulli or 8-bit colours.
+plain cells where the others were. Nats per image. p(x|z) is one of three: a Gaussian of fixed width
+`sigma`, a mixture of logistics on 2^n_bits colours, or, with neither, binary pixels.
 """
 
 import math
@@ -85,7 +86,8 @@ def encoder_stage(conv, width, kernel, gain):
 
 
 def head(width, channels, patch, n_mixtures):
-    """Maps (B, side, side, width) -> the pixels' parameters (B, side, side, n * patch^2)."""
+    """Maps (B, side, side, width) -> the pixels' parameters (B, side, side, n * patch^2): those of
+    a mixture, or a number a pixel where n_mixtures is 0."""
     n = logistic_mixture.n_parameters(channels, n_mixtures) if n_mixtures else channels
     last = nn.Conv2d(width, n * patch**2, 3, 1, 1)
     if n_mixtures:  # logistics begin narrow: from a width of 1 Adam takes hundreds of steps
@@ -95,9 +97,11 @@ def head(width, channels, patch, n_mixtures):
 
 
 class HVAE(nn.Module):
-    """Pictures of side 28 (padded by 2), 32 or 64; n_mixtures = 0: binary pixels, 1 channel.
+    """Pictures of side 28 (padded by 2), 32 or 64.
 
     sides, width, groups: of the three scales, the coarse one first; each side divides the next.
+    sigma: the width of a Gaussian on [0, 1], which is then p(x|z). Without it, n_mixtures logistics
+    on 2^n_bits values a colour; n_mixtures = 0: binary pixels, 1 channel.
     """
 
     def __init__(
@@ -109,10 +113,14 @@ class HVAE(nn.Module):
         z_dim=16,
         n_mixtures=10,
         simple=False,
+        sigma=None,
+        n_bits=8,
     ):
         super().__init__()
         channels, side = shape[0], shape[-1]
+        n_mixtures = 0 if sigma else n_mixtures
         self.shape, self.sides, self.n_mixtures = tuple(shape), tuple(sides), n_mixtures
+        self.sigma, self.n_bits = sigma, n_bits
         self.pad = 2 if side == 28 else 0
         self.patch = patch = (side + 2 * self.pad) // sides[2]
         gain = 1 / math.sqrt(sum(groups))
@@ -178,9 +186,11 @@ class HVAE(nn.Module):
         return [sample.z for sample in samples]
 
     def nll(self, x, parameters):
-        """-log p(x|z), (B,), nats."""
+        """-log p(x|z), (B,), nats, for x as `quantised` gives it."""
+        if self.sigma:
+            return gaussian.coded_nll(x, parameters, self.sigma)
         if self.n_mixtures:
-            return logistic_mixture.nll(x, parameters, self.n_mixtures)
+            return logistic_mixture.nll(x, parameters, self.n_mixtures, self.n_bits)
         return gaussian.bernoulli_nll(x, parameters)
 
     @torch.no_grad()
@@ -191,18 +201,23 @@ class HVAE(nn.Module):
 
     def mean(self, parameters):
         """The pixels' means in [0, 1], (B, C, side, side)."""
+        if self.sigma:
+            return parameters.clamp(0, 1)
         if self.n_mixtures:
             return logistic_mixture.mean(parameters, self.n_mixtures, self.shape[0])
         return parameters.sigmoid()
 
-    def binarised(self, x):
-        """Colours as they are; binary pixels sampled anew from grey ones, 0 and 1 stay."""
-        return x if self.n_mixtures else torch.bernoulli(x)
+    def quantised(self, x):
+        """Pictures in [0, 1] on the values that p(x|z) knows: 2^n_bits of a colour; binary pixels
+        are sampled anew from grey ones, 0 and 1 stay."""
+        if self.sigma or self.n_mixtures:
+            return x if self.n_bits == 8 else logistic_mixture.quantised(x, self.n_bits)
+        return torch.bernoulli(x)
 
 
 def loss(model, x, free=0.0):
     """-ELBO in nats per image, plus what each group's KL lacks of `free` nats (free bits)."""
-    x = model.binarised(x)
+    x = model.quantised(x)
     parameters, samples = model(x)
     recon = model.nll(x, parameters).mean()
     kls = torch.stack([kl(sample).mean() for sample in samples])
@@ -218,6 +233,7 @@ def kl(sample):
 
 def nll_and_kls(model, x):
     """-log p(x|z) and the KL of every group with one sample of z, (B, 1 + groups), nats."""
+    x = model.quantised(x)
     parameters, samples = model(x)
     return torch.stack([model.nll(x, parameters), *(kl(sample) for sample in samples)], 1)
 
@@ -245,6 +261,8 @@ def recipe(
     z_dim=16,
     n_mixtures=10,
     simple=False,
+    sigma=None,
+    n_bits=8,
     free=0.0,
     lr=1e-3,
     batch=64,
@@ -256,7 +274,8 @@ def recipe(
 ):
     """Adam on guarded gradients. The rate rises over `warm` steps; it falls to 0 over `anneal`
     epochs along a cosine where anneal > 0."""
-    model = HVAE(x.shape[1:], sides, width, groups, z_dim, n_mixtures, simple).to(x.device)
+    likelihood = {"n_mixtures": n_mixtures, "sigma": sigma, "n_bits": n_bits}
+    model = HVAE(x.shape[1:], sides, width, groups, z_dim, simple=simple, **likelihood).to(x.device)
     batches = Batches(x, size=batch, seed=seed)
     optimizer = adam(model, lr, betas=(0.9, 0.99))
     schedule = warmed(optimizer, warm, anneal * len(batches))

@@ -1,8 +1,9 @@
 """Discretised mixture of logistics: a likelihood for 8-bit colours.   Salimans et al., 2017.
 
-A pixel value v in 0..255 has the mass that a mixture of logistic densities puts on v - 1/2 to
-v + 1/2; 0 and 255 also take the tails. Within a pixel red comes first; the means of green move
-with red, and those of blue with both. Everything is in nats, summed over an image, shape (B,).
+A pixel value v in 0..255 (0..31 with n_bits = 5, as NVAE codes large faces) has the mass that a
+mixture of logistic densities puts on v - 1/2 to v + 1/2; the two ends also take the tails. Within a
+pixel red comes first; the means of green move with red, and those of blue with both. Everything is
+in nats, summed over an image, shape (B,).
 """
 
 import math
@@ -10,7 +11,12 @@ import math
 import torch
 import torch.nn.functional as F
 
-STEP = 2 / 255  # of two neighbouring values on [-1, 1], the scale of the means
+STEP = 2 / 255  # of two neighbouring 8-bit values on [-1, 1], the scale of the means
+
+
+def quantised(x, n_bits):
+    """Pictures of values k / 255 with the upper n_bits of each k: values k / (2^n_bits - 1)."""
+    return (255 * x).round().div(2 ** (8 - n_bits), rounding_mode="floor") / (2**n_bits - 1)
 
 
 def n_parameters(channels, n_mixtures):
@@ -18,15 +24,17 @@ def n_parameters(channels, n_mixtures):
     return n_mixtures * (1 + 2 * channels + (3 if channels == 3 else 0))
 
 
-def nll(x, parameters, n_mixtures):
-    """-log p(x) of pictures x (B, C, H, W) in [0, 1], values k / 255; C is 1 or 3, shape (B,).
+def nll(x, parameters, n_mixtures, n_bits=8):
+    """-log p(x) of pictures x (B, C, H, W) in [0, 1], values k / (2^n_bits - 1); C is 1 or 3,
+    shape (B,).
 
     parameters: (B, n_parameters(C, n_mixtures), H, W). In bits per dimension: / (C H W log 2).
     """
     weight, mean, log_scale, coefficient = _split(parameters, x.shape[1], n_mixtures)
     x = (2 * x - 1)[:, None].expand_as(mean)
     mean = _conditional_means(mean, coefficient, x)
-    log_mass = log_interval(x, mean, log_scale).sum(2)  # channels of one component belong together
+    log_mass = log_interval(x, mean, log_scale, 2 / (2**n_bits - 1))
+    log_mass = log_mass.sum(2)  # channels of one component belong together
     return -(log_mass + weight.log_softmax(1)).logsumexp(1).flatten(1).sum(1)
 
 
@@ -47,19 +55,19 @@ def mean(parameters, n_mixtures, channels):
     return (mixture_mean.clamp(-1, 1) + 1) / 2
 
 
-def log_interval(x, mean, log_scale):
-    """log of the logistic's mass on [x - STEP / 2, x + STEP / 2], with the tails at -1 and 1."""
+def log_interval(x, mean, log_scale, step=STEP):
+    """log of the logistic's mass on [x - step / 2, x + step / 2], with the tails at -1 and 1."""
     inverse = (-log_scale).exp()
-    above, below = ((x - mean + s * STEP / 2) * inverse for s in (1, -1))
+    above, below = ((x - mean + s * step / 2) * inverse for s in (1, -1))
     # log(sigmoid(above) - sigmoid(below)), without a difference of two nearly equal numbers; of
     # a very wide logistic the exponential would underflow, and its gradient vanish.
-    gap = STEP * inverse
+    gap = step * inverse
     log_gap = torch.where(
-        gap > 1e-4, torch.log(-torch.expm1(-gap.clamp(min=1e-4))), math.log(STEP) - log_scale
+        gap > 1e-4, torch.log(-torch.expm1(-gap.clamp(min=1e-4))), math.log(step) - log_scale
     )
     middle = F.logsigmoid(above) + F.logsigmoid(-below) + log_gap
-    upper = torch.where(x > 1 - STEP / 2, F.logsigmoid(-below), middle)
-    return torch.where(x < -1 + STEP / 2, F.logsigmoid(above), upper)
+    upper = torch.where(x > 1 - step / 2, F.logsigmoid(-below), middle)
+    return torch.where(x < -1 + step / 2, F.logsigmoid(above), upper)
 
 
 def sample(parameters, n_mixtures, channels, temperature=1.0):

@@ -42,14 +42,39 @@ def outcome_or_train(
     """
     named = getattr(measure, "func", measure)
     about = keys.describe(recipe, tensors, settings, epochs, named, held)
-    behaviour = fingerprint.Behaviour(recipe, tensors, about)
+
+    def train():
+        run = runs.train_or_load(recipe, tensors, settings, epochs, title=title, retrain=retrain)
+        found = measure(run.step if whole else run.model, *held)
+        return run, {name: float(value) for name, value in found.items()}
+
+    return _kept(fingerprint.Behaviour(recipe, tensors, about), train, retrain)
+
+
+def history_or_train(
+    recipe, tensors, settings, epochs, evaluate, held=(), title=None, retrain=False
+):
+    """The Outcome of a training whose history is what counts: numbers is {column: list}, a number
+    an epoch, the columns of runs.train_or_load's history; evaluate and held are as there."""
+    about = keys.describe(recipe, tensors, settings, epochs, evaluate, held)
+
+    def train():
+        run = runs.train_or_load(
+            recipe, tensors, settings, epochs, evaluate, held, title=title, retrain=retrain
+        )
+        return run, run.history.to_dict("list")
+
+    return _kept(fingerprint.Behaviour(recipe, tensors, about, evaluate, held), train, retrain)
+
+
+def _kept(behaviour, train, retrain):
+    """The Outcome where it is kept; else that of train() -> (Run, numbers), which is kept then."""
+    about = behaviour.about
     if not retrain:
         for path in (cached(about), shipped(about)):
             if record := _opened(path, behaviour):
                 return Outcome(record["numbers"], record["about"])
-    run = runs.train_or_load(recipe, tensors, settings, epochs, title=title, retrain=retrain)
-    found = measure(run.step if whole else run.model, *held)
-    numbers = {name: float(value) for name, value in found.items()}
+    run, numbers = train()
     cost = {name: run.about[name] for name in ("seconds", "device", "steps", "torch")}
     record = behaviour.mark() | {"about": about | cost, "numbers": numbers}
     write_json(cached(about), record)

@@ -176,3 +176,17 @@ def test_halves_say_which_factors_lie_in_the_upper_half_of_their_range():
         assert 0.4 < column.float().mean() < 0.6
     apart = torch.corrcoef(data.face_halves("train", 2000).T.float()) - torch.eye(10)
     assert apart.abs().max() < 0.1  # no two of them depend on each other
+
+
+def test_pairs_differ_in_one_factor_alone():
+    low, high = data.closeup_pairs("mouth_open", "test", 6)
+    assert low.shape == high.shape == (6, 3, 32, 32)
+    known = data.face_factors("test", 6, "closeups")
+    for pictures, share in ((low, 0.1), (high, 0.9)):
+        table = known.clone()
+        table[:, COLUMN["mouth_open"]] = share  # its range is 0 to 1
+        assert torch.equal(pictures, render(table, 32, "close-up"))
+    smiles = data.closeup_pairs("smile", "test", 6, ends=(0.0, 1.0))
+    assert not torch.equal(smiles[0], smiles[1])
+    with pytest.raises(ValueError, match="close-ups have smile"):
+        data.closeup_pairs("beard", "test", 6)

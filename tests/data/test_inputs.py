@@ -17,6 +17,8 @@ def test_words_name_what_a_notebook_makes_by_hand():
     assert torch.equal(inputs.tensor("mnist/test/50:one_hot"), one_hot)
     assert inputs.tensor("mnist/test/50:nothing").shape == (50, 0)
     assert torch.equal(inputs.tensor("mnist/test/50:x:pad=2"), F.pad(x, [2] * 4))
+    few = data.closeups("test", 4, ["smile", "gaze"])
+    assert torch.equal(inputs.tensor("closeups+smile+gaze/test/4:x"), few.x)
     binary = data.binarise(data.load("mnist", "test").x, 3)[:50]  # a notebook draws them all
     assert torch.equal(inputs.tensor("mnist/test/50:x:binary=3"), binary)
 

@@ -64,35 +64,20 @@ class Faint(Known):
         return super().generate(n, given, temperature) * torch.tensor([1.0, 1.0, 0.25])
 
 
-def test_swaps_have_the_effect_that_their_codes_have():
-    x = torch.randn(300, 1, 1, 3)
-    other = x + torch.tensor([0.0, 3.0, 4.0]) * (1 + torch.rand(300, 1, 1, 1))
-    moved, sums = interventions.swap_effects(
-        Known(), x, other, interventions.groups_by_scale(Known())
-    )
-    assert list(moved) == ["posterior", "2x2", "4x4", "another"]
-    share = interventions.shares({name: along[:, None] for name, along in moved.items()})[0]
-    assert share[:, 0] == pytest.approx([0, 9 / 25, 16 / 25], abs=1e-5)
-    assert interventions.kept_difference(sums) == pytest.approx((1, 1), abs=1e-5)
-    assert interventions.kept_difference(sums * [-1, 1, 1]) == pytest.approx((-1, -1), abs=1e-5)
+def test_what_a_level_carries_is_its_part_of_the_difference():
+    x, step = torch.randn(300, 1, 1, 3), torch.tensor([0.0, 3.0, 4.0])
+    moved = interventions.carried(Known(), read, x, x + step, {"2x2": [0, 1], "4x4": [2]})
+    assert list(moved) == ["2x2", "4x4", "all"]
+    for name, wanted in (("2x2", [0, 3, 0, 3]), ("4x4", [0, 0, 4, 4]), ("all", [0, 3, 4, 7])):
+        assert moved[name] == pytest.approx(np.tile(wanted, (300, 1)), abs=1e-5)
+    back = interventions.carried(Known(), read, x + step, x, {"4x4": [2]})
+    assert back["4x4"][:, 2] == pytest.approx(np.full(300, -4.0), abs=1e-5)
 
 
-def test_a_difference_that_is_not_shown_has_no_swap_effect():
+def test_codes_that_are_carried_are_posterior_means():
     x = torch.randn(300, 1, 1, 3)
-    other = x + torch.tensor([0.0, 3.0, 4.0])
-    moved, sums = interventions.swap_effects(
-        Faint(), x, other, interventions.groups_by_scale(Faint())
-    )
-    table = {name: along[:, None] for name, along in moved.items()}
-    left, cosine = interventions.kept_difference(sums)
-    assert left == pytest.approx((3 * 3 + 1 * 4) / 25, abs=1e-5)
-    assert cosine == pytest.approx((3 * 3 + 1 * 4) / (10**0.5 * 5), abs=1e-5)
-    assert moved["posterior"].std() > 0.1  # a sample, not the mean
-    assert interventions.shares(table)[0][:, 0] == pytest.approx([0, 0.9, 0.1], abs=0.02)
-    assert interventions.dominant_level(table, ["2x2", "4x4"], [0]) == "2x2"
-    back = interventions.swap_effects(Faint(), other, x, interventions.groups_by_scale(Faint()))[0]
-    # Either way round, as this model is linear.
-    assert back["4x4"] == pytest.approx(moved["4x4"], abs=1e-4)
+    moved = interventions.carried(Faint(), read, x, x + 1, {"4x4": [2]})
+    assert moved["4x4"][:, 2] == pytest.approx(np.full(300, 0.25), abs=1e-5)  # no noise in it
 
 
 @pytest.mark.parametrize("n", [2, 5, 9])
@@ -115,29 +100,18 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     assert 0.8 < np.mean(hits) <= 1.0
 
 
-def test_the_dominant_level_leads_and_there_is_none_where_two_are_alike():
-    names = list(interventions.groups_by_scale(Known()))
-    assert interventions.dominant_level(effects(), names, [0]) == "2x2"
-    assert interventions.dominant_level(effects(), names, [0, 1, 2]) == "2x2"  # two of three
-    assert interventions.dominant_level(effects(), names, [2]) == "4x4"
-    assert interventions.dominant_level(effects(), names, [1, 2]) is None
+def test_below_a_level_are_all_finer_ones():
+    levels = {"2x2": [0, 1], "4x4": [2], "8x8": [3]}
+    below = interventions.with_everything_below(levels)
+    assert below == {"2x2": [0, 1, 2, 3], "4x4": [2, 3], "8x8": [3]}
 
 
-def test_what_moves_less_than_the_posterior_does_not_dominate():
-    small = effects()
-    assert interventions.dominant_level(small, ["2x2", "4x4"], [2]) == "4x4"
-    small["posterior"] = small["4x4"] + 0.5
-    assert interventions.dominant_level(small, ["2x2", "4x4"], [2]) is None
-
-
-def test_resampling_swaps_and_traversals_touch_only_their_level():
+def test_resampling_and_swaps_touch_only_their_level():
     zs = [torch.full((5, 1, 1, 1), float(i)) for i in range(3)]
     others = [z + 10 for z in zs]
     resampled = interventions.resample(Known(), zs, [1]).flatten(1)
     assert (resampled[:, [0, 2]] == torch.tensor([0.0, 2.0])).all() and resampled[:, 1].std() > 0
     assert interventions.swap(Known(), zs, others, [0, 2]).flatten(1)[0].tolist() == [10, 1, 12]
-    moved = interventions.traverse(Known(), zs, 2, (0, 0, 0), 0.5).flatten(1)
-    assert moved[0].tolist() == [0, 1, 2.5]
     assert zs[2].unique().item() == 2  # what was given stays as it was
 
 

@@ -282,3 +282,21 @@ def test_moment_matched_samples_have_the_mean_and_covariance(dims):
     drawn = gaussian.moment_matched(z, eps)
     torch.testing.assert_close(drawn.mean(0), z.mean(0), rtol=0.02, atol=0.02)
     torch.testing.assert_close(drawn.T.cov(), z.T.cov(), rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("sigma", [1 / 255, 0.05, 0.3])
+def test_coded_pixels_are_the_density_times_the_width_of_a_value(sigma):
+    x, mean = torch.randint(0, 256, (5, 3, 2, 2)) / 255, torch.rand(5, 3, 2, 2)
+    wanted = -(Normal(mean, sigma).log_prob(x) - math.log(255)).flatten(1).sum(1)
+    torch.testing.assert_close(gaussian.coded_nll(x, mean, sigma), wanted, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [1 / 255, 0.05, 0.3])
+def test_the_masses_of_coded_pixels_are_those_of_a_code(sigma):
+    """One pixel: over 0..255 they sum to 1 at most, and to 1 where the tails are far."""
+    for mean in (0.0, 0.31, 0.5, 1.0):
+        values = torch.arange(256).double()[:, None] / 255
+        total = (-gaussian.coded_nll(values, torch.full_like(values, mean), sigma)).exp().sum()
+        assert total <= 1 + 1e-6 or mean in (0.0, 1.0)
+        if sigma < 0.06 and mean == 0.31:
+            assert total.item() == pytest.approx(1, abs=1e-6)

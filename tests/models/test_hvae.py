@@ -61,10 +61,35 @@ def test_a_binary_picture_is_bernoulli_and_grey_ones_are_sampled_anew():
     parameters, _ = model(x)
     wanted = -Independent(Bernoulli(logits=parameters), 3).log_prob(x)
     torch.testing.assert_close(model.nll(x, parameters), wanted)
-    torch.testing.assert_close(model.binarised(x), x)
-    grey = model.binarised(torch.full((2000, 1, 4, 4), 0.3))
+    torch.testing.assert_close(model.quantised(x), x)
+    grey = model.quantised(torch.full((2000, 1, 4, 4), 0.3))
     assert set(grey.unique().tolist()) == {0.0, 1.0}
     assert grey.mean().item() == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_fixed_width_is_a_normal_and_its_bits_are_of_256_values():
+    model, x = tiny(sigma=0.07, n_mixtures=2), data.pixels(pictures(size=32))
+    parameters, _ = model(x)
+    assert parameters.shape == x.shape, "a mean a pixel, whatever n_mixtures says"
+    wanted = -(Normal(parameters, 0.07).log_prob(x) - math.log(255)).flatten(1).sum(1)
+    torch.testing.assert_close(model.nll(x, parameters), wanted, rtol=1e-4, atol=0)
+    assert torch.equal(model.quantised(x), x)
+    assert torch.equal(model.mean(parameters), parameters.clamp(0, 1))
+
+
+def test_five_bits_reach_the_loss_the_held_out_terms_and_the_recipe():
+    x = pictures(8, size=32)
+    step, _ = hvae.recipe(x, **TINY, n_bits=5, batch=4)
+    model = awake(step.model, 0.1)
+    few = logistic_mixture.quantised(data.pixels(x), 5)
+    torch.manual_seed(0)
+    parameters, drawn = model(few)
+    nll = logistic_mixture.nll(few, parameters, 2, 5)
+    total = (nll + sum(hvae.kl(d) for d in drawn)).mean()
+    torch.manual_seed(0)
+    assert hvae.loss(model, data.pixels(x))["loss"].item() == pytest.approx(total.item(), rel=1e-5)
+    torch.manual_seed(0)
+    assert hvae.held_out(model, x)["test nats"] == pytest.approx(total.item(), rel=1e-5)
 
 
 def test_importance_sampling_meets_the_evidence_by_brute_force():

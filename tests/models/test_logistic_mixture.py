@@ -157,3 +157,20 @@ def test_the_mean_is_that_of_many_samples_and_bits_of_a_uniform_byte_are_eight()
     assert (draws - logistic_mixture.mean(p, 2, 3)).abs().max() < 0.02
     assert logistic_mixture.mean(p, 2, 3).std() > 0.02
     assert logistic_mixture.bits(12 * math.log(256), (3, 2, 2)) == pytest.approx(8.0)
+
+
+def test_five_bits_keep_the_upper_ones_of_eight():
+    x = torch.arange(256) / 255
+    wanted = torch.arange(256).div(8, rounding_mode="floor") / 31
+    torch.testing.assert_close(logistic_mixture.quantised(x, 5), wanted)
+
+
+@pytest.mark.parametrize("n_bits", [5, 8])
+def test_the_masses_of_all_values_sum_to_one_with_any_number_of_bits(n_bits):
+    n = 2**n_bits
+    torch.manual_seed(n_bits)
+    parameters = torch.randn(1, logistic_mixture.n_parameters(1, 3), 1, 1).double()
+    x = torch.arange(n).double().view(n, 1, 1, 1) / (n - 1)
+    nll = logistic_mixture.nll(x, parameters.expand(n, -1, -1, -1), 3, n_bits)
+    assert (-nll).exp().sum().item() == pytest.approx(1, abs=1e-6)
+    assert (-nll).exp().max() < 0.9, "one value has all: the sum would say little"

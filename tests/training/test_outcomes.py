@@ -101,6 +101,19 @@ def test_a_changed_loss_does_not_hold(shipped, monkeypatch):
     assert "step 1" in outcomes.problem(path)
 
 
+def test_a_history_is_kept_shipped_and_opened_like_numbers(no_training):
+    x = [inputs.tensor(WORDS[0])]
+    how = [vae.recipe, x, SMALL, 3, vae.held_out, x]
+    first, run = outcomes.history_or_train(*how), runs.train_or_load(*how)
+    assert first.numbers == run.history.to_dict("list")
+    assert first.numbers["epoch"] == [1, 2, 3] and len(set(first.numbers["test kl"])) == 3
+    (path,) = outcomes.ship(WORDS)
+    outcomes.cached(first.about).unlink()
+    no_training()
+    assert outcomes.history_or_train(*how).numbers == first.numbers
+    assert outcomes.problem(path) is None
+
+
 def test_only_what_was_trained_on_these_words_is_shipped():
     outcome()
     assert outcomes.ship(WORDS) == []
