@@ -7,6 +7,9 @@ generate(given=..., temperature=...), as hvae.HVAE.
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+
+from course_lib.models import gaussian
 
 
 def groups_by_scale(model):
@@ -74,6 +77,36 @@ def carried(model, read, x, other, levels):
     after["all"] = model.generate(given=others)
     before = read(model.generate(given=zs))
     return {name: (read(p) - before).cpu().numpy() for name, p in after.items()}
+
+
+def swap_shares(model, read, pairs, levels):
+    """The share of a difference that each level's codes carry, (L, len(pairs)).
+
+    pairs: {factor: (x, other)}, factor a column of what `read` says, and pictures in [0, 1] that
+    differ in it. 1: the level carries all of what all codes together carry.
+    """
+    columns = []
+    for factor, (x, other) in pairs.items():
+        moved = carried(model, read, x, other, levels)
+        means = [table[:, factor].mean() for table in moved.values()]
+        columns.append(np.array(means[:-1]) / means[-1])
+    return np.stack(columns, 1)
+
+
+@torch.no_grad()
+def moves(model, x, zs, k=5):
+    """For each group the k numbers that hold most nats over the pictures x, as directions in which
+    its codes may be moved: (N, k, side, side, z_dim), each one standard deviation of the prior.
+
+    zs: codes of N pictures, on which the priors depend.
+    """
+    held = [gaussian.kl_per_dim(*sample[1:]).mean(0) for sample in model(x)[1]]
+    priors = [(0.5 * sample.logvar_p).exp() for sample in model.top_down(given=zs)[1]]
+    directions = []
+    for kl, sd in zip(held, priors, strict=True):
+        best = F.one_hot(kl.flatten().topk(k).indices, kl.numel()).to(sd)
+        directions.append(sd[:, None] * best.view(k, *kl.shape))
+    return directions
 
 
 def shares(effects, n_resamples=1000, seed=0):

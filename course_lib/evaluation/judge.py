@@ -82,8 +82,12 @@ def factor_recipe(x, f, epochs=10, width=32, n_features=128, lr=4e-3, batch=64, 
 @torch.no_grad()
 def r_squared(model, x, f):
     """Share of each factor's variance that the model reads off uint8 pictures, (F,), at most 1."""
-    error = (in_batches(model, x) - f).square().mean(0)
-    return 1 - error / f.var(0, correction=0)
+    return explained(in_batches(model, x), f)
+
+
+def explained(said, f):
+    """Share of the variance of each column of f (N, F) that `said` explains, (F,), at most 1."""
+    return 1 - (said - f).square().mean(0) / f.var(0, correction=0)
 
 
 # ---- the judge of digits ------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import awake
+from torch.distributions import Normal, kl_divergence
 
 from course_lib.evaluation import interventions, stats
 from course_lib.models import hvae
@@ -72,6 +74,35 @@ def test_what_a_level_carries_is_its_part_of_the_difference():
         assert moved[name] == pytest.approx(np.tile(wanted, (300, 1)), abs=1e-5)
     back = interventions.carried(Known(), read, x + step, x, {"4x4": [2]})
     assert back["4x4"][:, 2] == pytest.approx(np.full(300, -4.0), abs=1e-5)
+
+
+def test_swap_shares_are_of_what_all_codes_carry():
+    x, step = torch.randn(300, 1, 1, 3), torch.tensor([0.0, 3.0, 4.0])
+    pairs = {3: (x, x + step), 2: (x, x + step), 1: (x + step, x)}
+    share = interventions.swap_shares(Known(), read, pairs, {"2x2": [0, 1], "4x4": [2]})
+    assert share == pytest.approx(np.array([[3 / 7, 0, 1], [4 / 7, 1, 0]]), abs=1e-5)
+
+
+def test_moves_are_standard_deviations_of_the_numbers_that_hold_most():
+    how = dict(sides=(2, 4, 8), width=(12, 8, 8), groups=(2, 1, 2), z_dim=3, sigma=0.1)
+    model, x = awake(hvae.HVAE((3, 32, 32), **how), 0.2), torch.rand(6, 3, 32, 32)
+    zs = model.encode(x[:2], temperature=0.0)
+    torch.manual_seed(1)
+    moves = interventions.moves(model, x, zs, k=4)
+    torch.manual_seed(1)
+    held, priors = model(x)[1], model.top_down(given=zs)[1]
+    for move, sample, prior in zip(moves, held, priors, strict=True):
+        assert move.shape == (2, 4, *prior.z.shape[1:])
+        assert ((move != 0).flatten(2).sum(2) == 1).all(), "one number each"
+        q, p = (
+            Normal(m, (0.5 * v).exp())
+            for m, v in ((sample.mu, sample.logvar), (sample.mu_p, sample.logvar_p))
+        )
+        nats = kl_divergence(q, p).mean(0).flatten()
+        at = move[0].flatten(1).argmax(1)
+        torch.testing.assert_close(nats[at], nats.topk(4).values, rtol=1e-3, atol=1e-6)
+        sds = (0.5 * prior.logvar_p).exp().flatten(1)
+        torch.testing.assert_close(move.flatten(2).sum(2), sds[:, at])
 
 
 def test_codes_that_are_carried_are_posterior_means():
