@@ -10,31 +10,37 @@ LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
 # Of a larger net, the tensors with more numbers than WIDE are stored in 8 bits where that is exact
 # enough, the others with so many of float16's 11 significant bits: zeros zip well.
 WIDE, SHORT = 50_000, 8
+BLOCK = 16  # numbers in a row that share a scale, where one scale a row or a column is too coarse
+LEAST = 2.0**-14  # the smallest scale that float16 holds with all of its digits
 
 
 def small(model, differs, allowed):
-    """The model as small as it may be: the widest first, a tensor is stored in 8 bits where the
-    pictures then still differ by no more than is allowed. differs: of a model, in levels of 255."""
-    eight = set()
+    """The model as small as it may be: the widest first, a tensor is stored in 8 bits, or in 8 bits
+    in blocks, where the pictures then still differ by no more than is allowed. differs: of a model,
+    in levels of 255."""
+    eight = {}
     sizes = {t.name: math.prod(t.dims) for t in model.graph.initializer if len(t.dims) > 1}
-    for name in sorted(sizes, key=sizes.get, reverse=True):
-        if sizes[name] > WIDE and differs(stored(model, eight | {name}, SHORT)) <= allowed:
-            eight.add(name)
+    wide = [name for name in sizes if sizes[name] > WIDE]
+    for name in sorted(wide, key=sizes.get, reverse=True):
+        for way in (_in_8_bits, _in_blocks) if sizes[name] % BLOCK == 0 else (_in_8_bits,):
+            if differs(stored(model, eight | {name: way}, SHORT)) <= allowed:
+                eight[name] = way
+                break
     return stored(model, eight, SHORT)
 
 
-def stored(model, eight=(), significant=11):
+def stored(model, eight=None, significant=11):
     """The model with its large tensors of floats as float16 of so many significant bits, or in 8
-    bits where they are named in `eight`, and with what makes floats of them again at its
+    bits in the way that `eight` says, {name: way}, and with what makes floats of them again at its
     beginning."""
     less, nodes, kept = [], [], []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.size < LARGE:
             kept.append(tensor)
-        elif tensor.name in eight:
-            parts, node = _in_8_bits(tensor.name, values)
-            less, nodes = [*less, *parts], [*nodes, node]
+        elif tensor.name in (eight or {}):
+            parts, back = eight[tensor.name](tensor.name, values)
+            less, nodes = [*less, *parts], [*nodes, *back]
         else:
             short = f"{tensor.name}.f16"
             less.append(numpy_helper.from_array(_rounded(values, significant), short))
@@ -63,7 +69,7 @@ def _in_8_bits(name, values):
     parts = {"i8": levels, "scale": scale.ravel().astype(np.float32)}
     tensors = [numpy_helper.from_array(v, f"{name}.{kind}") for kind, v in parts.items()]
     names = [tensor.name for tensor in tensors]
-    return tensors, helper.make_node("DequantizeLinear", names, [name], axis=axis)
+    return tensors, [helper.make_node("DequantizeLinear", names, [name], axis=axis)]
 
 
 def _levels(values, axis):
@@ -71,3 +77,20 @@ def _levels(values, axis):
     scale = np.abs(values).max(others, keepdims=True).clip(1e-12) / 127
     levels = np.round(values / scale)
     return np.square(values - levels * scale).sum(), levels.astype(np.int8), scale, axis
+
+
+def _in_blocks(name, values):
+    """One scale for every BLOCK of numbers, where a row holds both large ones and small ones. The
+    blocks are the rows of a matrix, since every version of ONNX can scale rows."""
+    blocks = values.reshape(-1, BLOCK)
+    scale = (np.abs(blocks).max(1) / 127).clip(LEAST).astype(np.float16)
+    levels = np.round(blocks / scale[:, None].astype(np.float32)).astype(np.int8)
+    parts = {"i8": levels, "scale16": scale, "shape": np.array(values.shape)}
+    tensors = [numpy_helper.from_array(v, f"{name}.{kind}") for kind, v in parts.items()]
+    i8, scale16, shape = (tensor.name for tensor in tensors)
+    scale, rows = f"{name}.scale", f"{name}.blocks"
+    return tensors, [
+        helper.make_node("Cast", [scale16], [scale], to=TensorProto.FLOAT),
+        helper.make_node("DequantizeLinear", [i8, scale], [rows], axis=0),
+        helper.make_node("Reshape", [rows, shape], [name]),
+    ]
