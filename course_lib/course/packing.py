@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 LARGE = 1024  # numbers; smaller tensors stay in the graph, as they are
 # Of a larger net, the tensors with more numbers than WIDE are stored in 8 bits where that is exact
 # enough, the others with so many of float16's 11 significant bits: zeros zip well.
-WIDE, SHORT = 50_000, 8
+WIDE, SHORT = 10_000, 8
 BLOCK = 16  # numbers in a row that share a scale, where one scale a row or a column is too coarse
 LEAST = 2.0**-14  # the smallest scale that float16 holds with all of its digits
 

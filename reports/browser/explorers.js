@@ -74,7 +74,8 @@ async function start(section) {
 function png({ data, dims }) { // the first picture, for the area to lie on
   const canvas = element("canvas", { width: dims[3], height: dims[2] });
   paint(canvas, { data, dims }, 0);
-  return new DataView(unpacked(canvas.toDataURL("image/png").split(",")[1]).buffer);
+  const text = atob(canvas.toDataURL("image/png").split(",")[1]);
+  return new DataView(Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer);
 }
 
 function failed(section, error) { // the poster stays

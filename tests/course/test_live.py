@@ -65,6 +65,7 @@ def test_two_builds_write_the_same_files_and_explorers_of_a_net_share_its_tensor
 
 def test_a_large_net_is_stored_in_8_bits_where_that_is_exact_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(live, "MANY", 1000)
+    monkeypatch.setattr(packing, "WIDE", 50_000)
     exact = out(moved, tmp_path)  # none of its tensors is wide
     monkeypatch.setattr(packing, "WIDE", 1000)
     small = out(moved, tmp_path)

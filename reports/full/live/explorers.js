@@ -15,7 +15,14 @@ function load(file) { // a promise of what the script `file`.js gives; asked for
   return asked[file].promise;
 }
 const give = (file, content) => asked[file].resolve(content);
-const unpacked = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+function unpacked(text) { // each letter holds 15 bits, counted from U+3400: live.py packs them
+  const bytes = new Uint8Array(text.length * 15 / 8);
+  for (let i = 0, at = 0, bits = 0, held = 0; i < text.length; i++) {
+    bits = bits << 15 | text.charCodeAt(i) - 0x3400;
+    for (held += 15; held >= 8; held -= 8) bytes[at++] = bits >> held - 8; // the lowest 8 are kept
+  }
+  return bytes.subarray(bytes.findIndex(Boolean)); // zeros before the first byte fill up
+}
 async function unzipped(text) {
   const bytes = new Blob([unpacked(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(bytes).arrayBuffer());
@@ -29,7 +36,7 @@ function element(tag, properties = {}, ...children) {
 
 let started, queue = Promise.resolve();
 function runtime() { // ONNX Runtime Web, in the one way that starts from a disk in every browser
-  started ??= load("onnxruntime").then(async ({ glue, wasm }) => {
+  started ??= Promise.all(["onnxruntime", "wasm"].map(load)).then(async ([glue, wasm]) => {
     const mjs = URL.createObjectURL(new Blob([glue], { type: "text/javascript" }));
     const wasmBinary = (await unzipped(wasm)).buffer;
     Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary, wasmPaths: { mjs } });
@@ -67,9 +74,8 @@ function tensor(ort, about, value) {
 }
 
 async function frames(about) { // the same, from a sheet with a place for each setting
-  const { sheet, shape: [n, , high, wide] } = about.live, image = new Image();
-  image.src = `data:image/webp;base64,${await load(sheet)}`;
-  await image.decode();
+  const { sheet, shape: [n, , high, wide] } = about.live;
+  const image = await createImageBitmap(new Blob([unpacked(await load(sheet))]));
   const ranges = Object.values(about.ranges);
   return async (values) => {
     const [down, across = 0] = values.map((value, i) => place(ranges[i], value));
@@ -294,7 +300,8 @@ async function start(section) {
 function png({ data, dims }) { // the first picture, for the area to lie on
   const canvas = element("canvas", { width: dims[3], height: dims[2] });
   paint(canvas, { data, dims }, 0);
-  return new DataView(unpacked(canvas.toDataURL("image/png").split(",")[1]).buffer);
+  const text = atob(canvas.toDataURL("image/png").split(",")[1]);
+  return new DataView(Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer);
 }
 
 function failed(section, error) { // the poster stays
