@@ -112,6 +112,13 @@ def test_a_meaning_differs_from_chance():
     assert p[0] == pytest.approx(1 / 201) and p[1] > 0.05
 
 
+@pytest.mark.parametrize("n", [700, 1001, 1400])
+def test_what_is_the_same_under_every_code_never_differs_from_chance(n):
+    """Whatever the order in which a machine sums: some round otherwise for shuffled codes."""
+    result, p = permutation_test(np.arange(n) % 7, np.zeros((n, 1)), 99)
+    assert result[0] == pytest.approx(0, abs=1e-9) and p[0] == 1
+
+
 def test_the_share_that_codes_explain():
     codes = np.array([0, 0, 1, 1])
     values = np.array(
