@@ -16,7 +16,6 @@ from pathlib import Path
 import execute
 import index
 import live
-import nbformat
 import pages
 import pictures
 import progress
@@ -118,7 +117,8 @@ def publish_run(root, profile, name, work):
     contents |= {out / "live" / file: content for file, content in live_files.items()}
     contents[out / f"{name}.html"] = html.encode()
     contents[out / "results" / f"{name}.json"] = json.dumps(part, indent=1).encode()
-    contents[executed] = nbformat.writes(nb).encode()
+    # Not by nbformat, which writes a line for each string: nobody compares these.
+    contents[executed] = json.dumps(nb, separators=(",", ":"), ensure_ascii=False).encode()
     with index.publishing(root, profile):
         write_together(contents)
         # As old as what it was made from: make runs what is older than its inputs.
