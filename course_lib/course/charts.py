@@ -154,15 +154,20 @@ def functions(x, curves, xlabel, ylabel):
     return _labelled(figure, axis, xlabel, ylabel)
 
 
-def heat(matrix, rows, columns, label, digits=2, diverging=False):
-    """A matrix as colours with its numbers written in. label: of the colour bar."""
-    figure, axis = _axes(1.6 + 0.62 * len(columns), 1.2 + 0.36 * len(rows))
+def heat(matrix, rows, columns, label, digits=2, diverging=False, spread=None):
+    """A matrix as colours with its numbers written in. label: of the colour bar. spread: a matrix
+    of half widths, written beside each number."""
+    width = 0.62 if spread is None else 0.95  # inches a column
+    figure, axis = _axes(1.6 + width * len(columns), 1.2 + 0.36 * len(rows))
     table = pd.DataFrame(matrix, index=rows, columns=columns)
+    written = table.map(f"{{:.{digits}f}}".format)
+    if spread is not None:
+        written += pd.DataFrame(spread, rows, columns).map(f" ±{{:.{digits}f}}".format)
     style = {"cmap": "vlag", "center": 0} if diverging else {"cmap": "crest"}
     sns.heatmap(
         table,
-        annot=True,
-        fmt=f".{digits}f",
+        annot=written,
+        fmt="",
         annot_kws={"size": 8},
         cbar_kws={"label": label},
         ax=axis,

@@ -1,6 +1,8 @@
 """When has a training converged, and how do two compare?  From histories, a row an epoch, of a
 loss on held-out pictures that falls while the rate stays as it is."""
 
+import pandas as pd
+
 from course_lib.evaluation import stats
 
 
@@ -34,3 +36,9 @@ def duel(first, second, column, within=0.01):
         "to its value": stats.epochs_to(first, column, goal),
         "ahead": float(second[column].min() - first[column].min()),
     }
+
+
+def duels(pairs, column, within=0.01):
+    """A DataFrame with a row for each of {seed: (first, second)}: `seed`, and what `duel` says."""
+    rows = [{"seed": seed} | duel(*pair, column, within) for seed, pair in pairs.items()]
+    return pd.DataFrame(rows)

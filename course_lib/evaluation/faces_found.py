@@ -54,3 +54,9 @@ def _boxes(picture, margin, step, neighbours, smallest):
 def share_found(x):
     """Share of pictures in which a face is found, with its 95 % interval: (share, low, high)."""
     return stats.share(faces_found(x))
+
+
+def close_up_share(x):
+    """Share of close-ups (N, C, H, W) in which a face is found. It fills the picture, so there is a
+    wider margin, smaller steps of size, and no search for small faces."""
+    return float(faces_found(x, margin=72, step=1.03, smallest=140).float().mean())

@@ -79,6 +79,12 @@ def carried(model, read, x, other, levels):
     return {name: (read(p) - before).cpu().numpy() for name, p in after.items()}
 
 
+def draw_shares(model, read, x, levels):
+    """`shares` of the levels alone, (L, F): each drawn anew for pictures x in [0, 1]."""
+    effects = resampling_effects(model, read, x, levels)
+    return shares(effects, 2)[0][1 : 1 + len(levels)]  # after the row "posterior"
+
+
 def swap_shares(model, read, pairs, levels):
     """The share of a difference that each level's codes carry, (L, len(pairs)).
 

@@ -54,6 +54,8 @@ def test_strips_show_every_row_and_each_groups_mean(hue):
 def test_heat_writes_its_numbers_in():
     axis = drawn(charts.heat([[0.1, 0.25]], ["row"], ["one", "two"], "share"))
     assert [t.get_text() for t in axis.texts] == ["0.10", "0.25"]
+    wide = drawn(charts.heat([[0.1, 0.25]], ["row"], ["one", "two"], "", spread=[[0.02, 0.0]]))
+    assert [t.get_text() for t in wide.texts] == ["0.10 ±0.02", "0.25 ±0.00"]
 
 
 def test_a_tradeoff_is_joined_in_the_order_of_x_and_named():

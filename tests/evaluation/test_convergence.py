@@ -50,6 +50,12 @@ def test_a_duel_of_different_plateaus():
     assert math.isnan(worse["to its value"]) and worse["ahead"] < 0
 
 
+def test_duels_are_a_row_a_seed():
+    table = convergence.duels({3: (falling(2), falling(4)), 7: (falling(4), falling(4))}, "bits")
+    assert table["seed"].tolist() == [3, 7]
+    assert table["ratio"].tolist() == pytest.approx([0.5, 1.0], abs=0.02)
+
+
 def test_the_paired_ratio_is_a_t_interval_of_logarithms():
     rng = np.random.default_rng(0)
     a, b = np.exp(rng.normal(size=(2, 5)))

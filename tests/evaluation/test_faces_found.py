@@ -8,7 +8,7 @@ import torch
 
 from course_lib import data
 from course_lib.evaluation import corruptions, image_quality, stats
-from course_lib.evaluation.faces_found import faces_found, share_found
+from course_lib.evaluation.faces_found import close_up_share, faces_found, share_found
 
 N = 60
 
@@ -204,3 +204,9 @@ def test_what_a_corruption_keeps(portraits):
     torch.testing.assert_close(
         (corruptions.noisy(x * 0 + 0.5, 0.1)).std(), torch.tensor(0.1), rtol=0.02, atol=0
     )
+
+
+def test_in_close_ups_faces_are_found_and_not_in_their_squares():
+    x = data.load("closeups", "test", 60).x
+    assert close_up_share(x) > 0.85
+    assert close_up_share(corruptions.shuffled(data.pixels(x), 8)) < 0.1

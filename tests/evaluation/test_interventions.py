@@ -56,6 +56,12 @@ def test_the_matrix_of_a_known_model():
     assert (high - low)[moved].min() > 0.01 and (high - low)[moved].max() < 0.2
 
 
+def test_the_rows_of_the_levels_alone():
+    levels = interventions.groups_by_scale(Known())
+    share = interventions.draw_shares(Known(), read, torch.randn(4000, 1, 1, 3), levels)
+    assert share == pytest.approx(np.array([[1, 1, 0, 0.5], [0, 0, 1, 0.5]]), abs=0.1)
+
+
 class Faint(Known):
     """Shows a quarter of what its third group says, and noise in its codes unless they are cold."""
 
