@@ -147,7 +147,7 @@ def prepared(nb, parameters, word):
     nb.cells.append(nbformat.v4.new_code_cell(f"print({word!r})", id=END_ID))
     for cell in nb.cells:
         cell.metadata.pop("papermill", None)
-        if parameters.get("profile") == "full" and is_of_quick(nb, cell):
+        if parameters.get("profile") == "full" and is_of_quick(cell):
             # nbclient passes cells with this tag by: its skip_cells_with_tag.
             cell.metadata.setdefault("tags", []).append("skip-execution")
         if cell.cell_type == "code":
@@ -155,12 +155,10 @@ def prepared(nb, parameters, word):
     return nb
 
 
-def is_of_quick(nb, cell):
+def is_of_quick(cell):
     """Whether the full profile passes this cell by: claims.toml says and holds what full found, and
-    "What to see" tells of quick's pictures (a page folds it). Checks of the first version (05 to
-    08) compute what their answers print, so they run."""
-    first_version = any("course_lib.course.first_results" in cell.source for cell in nb.cells)
-    return bool(OF_QUICK.fullmatch(cell["id"])) and not first_version
+    "What to see" tells of quick's pictures (a page folds it)."""
+    return bool(OF_QUICK.fullmatch(cell["id"]))
 
 
 def first_fault(nb, word):

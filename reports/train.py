@@ -55,7 +55,7 @@ def train(path, profile, budget):
     given = f"profile, budget, retrain = {profile!r}, {budget!r}, True"
     nb = nbformat.read(path, as_version=4)
     for cell in nb.cells:
-        if cell.cell_type != "code" or (profile == "full" and execute.is_of_quick(nb, cell)):
+        if cell.cell_type != "code" or (profile == "full" and execute.is_of_quick(cell)):
             continue
         parameters = "parameters" in cell.metadata.get("tags", [])
         result = shell.run_cell(f"{cell.source}\n{given}" if parameters else cell.source)

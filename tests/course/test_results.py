@@ -7,20 +7,17 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from kept_results import ABOUT, RUN_ABOUT, kept
+from kept_results import ABOUT, RUN_ABOUT
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_lib.course import figures, first_results, inspection, results, widgets
-from course_lib.course.compact import compact
+from course_lib.course import figures, inspection, results, widgets
 from course_lib.course.inspection import count_parameters, has_bf16, layer_table, show_source
 from course_lib.course.protocol import PROTOCOL
 from course_lib.course.widgets import explore
 from course_lib.models import ae
 from course_lib.paths import cache_root
-
-FULL = results.protocol(ABOUT, unit="nats per image")
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def shown(monkeypatch):
     def display(thing, raw=False, metadata=None):
         result.append((thing, metadata))
 
-    for module in (inspection, first_results, results, widgets):
+    for module in (inspection, results, widgets):
         monkeypatch.setattr(module, "display", display)
     return result
 
@@ -40,99 +37,7 @@ def picture(value=0.5):
     return figures.image_grid(torch.full((4, 1, 8, 8), value), columns=2)
 
 
-# ---- keep ---------------------------------------------------------------------------------------
-
-
-def test_keep_writes_the_record_of_the_contract(shown):
-    table = pd.DataFrame({"model": ["a", "b"], "mse": [0.1, 0.2]})
-    numbers = {"mse": torch.tensor(0.25), "n": 3}
-    first_results.keep(
-        "q2-13-test-mse",
-        picture(),
-        alt="Four grey squares.",
-        caption="Squares",
-        table=table,
-        numbers=numbers,
-        protocol=FULL,
-    )
-    result = kept("q2-13-test-mse")
-    assert result == {
-        "kind": "result",
-        "name": "q2-13-test-mse",
-        "question": "2.13",
-        "title": "Squares",
-        "figure": "figures/q2-13-test-mse.png",
-        "alt": "Four grey squares.",
-        "caption": "Squares",
-        "numbers": {"mse": 0.25, "n": 3},
-        "units": dict.fromkeys(["mse", "n"], "nats per image"),
-        "table": [{"model": "a", "mse": 0.1}, {"model": "b", "mse": 0.2}],
-        "protocol": FULL,
-    }
-
-
-def test_the_shown_figure_is_the_kept_one_with_its_alt(shown):
-    first_results.keep("q1-1-squares", picture(), alt="Four grey squares.", protocol=FULL)
-    bundle, metadata = shown[0]
-    kept = (results.results_folder() / "figures" / "q1-1-squares.png").read_bytes()
-    assert bundle["image/png"] == kept == compact(figures.png(picture()))
-    assert metadata == {"image/png": {"alt": "Four grey squares.", "name": "q1-1-squares"}}
-
-
-def test_numbers_are_printed_with_their_protocol(shown):
-    first_results.keep("q1-1-mse", numbers={"mse": 0.123456}, protocol=FULL)
-    text = shown[-1][0].data
-    assert "mse = 0.1235" in text and "data mnist" in text and "unit nats per image" in text
-    assert kept("q1-1-mse")["figure"] is None
-
-
-def test_results_go_where_the_report_says(shown, tmp_path, monkeypatch):
-    assert results.results_folder() == cache_root() / "results"
-    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "there"))
-    first_results.keep("q1-2-x", picture(), alt="Squares.", protocol=FULL)
-    assert sorted(p.name for p in (tmp_path / "there").rglob("*") if p.is_file()) == [
-        "q1-2-x.json",
-        "q1-2-x.png",
-    ]
-
-
-@pytest.mark.parametrize("lacking", PROTOCOL)
-def test_numbers_need_every_part_of_a_protocol(lacking, shown):
-    part = {k: v for k, v in FULL.items() if k != lacking}
-    with pytest.raises(ValueError, match=f"q1-1-x.*protocol lacks {lacking}"):
-        first_results.keep("q1-1-x", numbers={"mse": 1.0}, protocol=part)
-    with pytest.raises(ValueError, match="protocol lacks"):
-        first_results.keep("q1-1-x", table=pd.DataFrame({"a": [1]}))
-    with pytest.raises(ValueError, match="protocol lacks"):
-        first_results.keep("q1-1-x", picture(), alt="A figure without its data.")
-    assert not (results.results_folder() / "q1-1-x.json").exists() and shown == []
-
-
-@pytest.mark.parametrize("alt", ["", "  "])
-def test_a_figure_needs_a_sentence(alt, shown):
-    with pytest.raises(ValueError, match="needs alt="):
-        first_results.keep("q1-1-x", picture(), alt=alt, protocol=FULL)
-
-
-BAD = [math.nan, math.inf, torch.tensor(math.nan), [1.0, math.nan], torch.tensor([1.0, math.inf])]
-
-
-@pytest.mark.parametrize("bad", BAD)
-def test_what_is_not_finite_is_no_result(bad, shown):
-    with pytest.raises(ValueError, match="a kept number is"):
-        first_results.keep("q1-1-x", numbers={"mse": bad}, protocol=FULL)
-    assert not (results.results_folder() / "q1-1-x.json").exists()
-
-
-def test_an_unwhole_table_is_no_result(shown):
-    with pytest.raises(ValueError, match="a kept number is"):
-        first_results.keep("q1-1-x", table=pd.DataFrame({"mse": [1.0, math.nan]}), protocol=FULL)
-
-
-@pytest.mark.parametrize("name", ["mse", "q1-mse", "1-2-mse", "q1-2-../x", "q1-2-A b"])
-def test_a_name_must_start_with_its_question_and_suit_a_file(name, shown):
-    with pytest.raises(ValueError, match="q2-3-test-mse"):
-        first_results.keep(name, picture(), alt="Squares.")
+# ---- the protocol --------------------------------------------------------------------------------
 
 
 def test_protocol_of_a_run_says_what_was_trained():
@@ -143,43 +48,6 @@ def test_protocol_of_a_run_says_what_was_trained():
     assert result["device"] == "cpu (2 threads)" and result["seconds"] == 12.3
     assert result["train_sha256"] == "cd" * 32 and result["run"] == "0123"
     assert results.protocol(ABOUT)["budget"] == "no training"
-
-
-# ---- answer -------------------------------------------------------------------------------------
-
-
-def test_answer_writes_the_record_of_the_contract(shown):
-    first_results.answer(
-        "q2-3",
-        "Ten images",
-        "It is **0.01**.",
-        ours="0.01",
-        claim="0.02",
-        source="S1",
-        verdict="beaten",
-        figure="q2-3-test-mse",
-    )
-    assert kept("answer-q2-3") == {
-        "kind": "answer",
-        "question": "2.3",
-        "title": "Ten images",
-        "answer": "It is **0.01**.",
-        "ours": "0.01",
-        "claim": "0.02",
-        "source": "S1",
-        "verdict": "beaten",
-        "figure": "q2-3-test-mse",
-    }
-    message = " ".join(thing.data for thing, _ in shown)
-    assert "Answer 2.3." in message and "S1" in message and "beaten" in message
-
-
-def test_an_unknown_verdict_or_question_is_refused(shown):
-    with pytest.raises(ValueError, match="verdict is 'won'; it must be one of reproduced"):
-        first_results.answer("q2-3", "t", "text", verdict="won")
-    with pytest.raises(ValueError, match="must start with its question"):
-        first_results.answer("2.3", "t", "text")
-    assert shown == []
 
 
 # ---- models and sources -------------------------------------------------------------------------
@@ -394,13 +262,6 @@ def test_several_runs_stand_in_one_protocol():
     result = results.protocol(ABOUT, {"x": run, "y": run}, unit="nats")
     assert result["budget"].startswith("x 3 epochs") and "; y 3 epochs" in result["budget"]
     assert result["seconds"] == pytest.approx(2 * RUN_ABOUT["seconds"], abs=0.1)
-
-
-def test_a_unit_is_never_empty(shown):
-    with pytest.raises(ValueError, match="unit is empty"):
-        first_results.keep(
-            "q1-1-x", numbers={"mse": 1.0}, protocol=results.protocol(ABOUT, unit=" ")
-        )
 
 
 def test_a_slider_needs_room():

@@ -100,7 +100,7 @@ def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
 def test_under_full_what_to_see_in_quick_is_folded():
     cells = [nbformat.v4.new_markdown_cell("**What to see.** A fringe.", id="q1-1-see")]
     nb = nbformat.v4.new_notebook(cells=cells)
-    assert execute.is_of_quick(nb, nb.cells[0])
+    assert execute.is_of_quick(nb.cells[0])
     body = lambda: pages.page(nb, "01_a", {"01_a": "T"})[0].split("<main", 1)[1]
     assert "<details" not in body()
     nb.cells[0].metadata["tags"] = ["skip-execution"]
