@@ -1,10 +1,7 @@
-"""Look inside: the device, the source of a function, the layers and parameters of a model."""
-
-import inspect
+"""Look inside: the device, and the layers and parameters of a model."""
 
 import pandas as pd
 import torch
-from IPython.display import Code, display
 from torch.nn.utils.parametrize import is_parametrized
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -19,11 +16,6 @@ def has_bf16(device):
 
 
 BF16 = has_bf16(DEVICE)
-
-
-def show_source(thing):
-    """Show the library's own source of a function or class, so that the page is self-contained."""
-    display(Code(inspect.getsource(thing), language="python"))
 
 
 def layer_table(model, *inputs):

@@ -93,12 +93,6 @@ def quality(real, fake):
     }
 
 
-def nearest_distance(real, points):
-    """Euclidean distance from each point to the nearest real one, in feature units, (N,)."""
-    neighbours = NearestNeighbors(n_neighbors=1).fit(np.asarray(real.cpu()))
-    return neighbours.kneighbors(np.asarray(points.cpu()))[0][:, 0]
-
-
 def sliced_distance(real, fake, seed=0, n_patches=16, n_directions=64):
     """How far the patches of two sets lie apart, fine and coarse detail each: a dict of floats.
 

@@ -12,8 +12,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from course_lib.course import figures, inspection, results, widgets
-from course_lib.course.inspection import count_parameters, has_bf16, layer_table, show_source
+from course_lib.course import figures, results, widgets
+from course_lib.course.inspection import count_parameters, has_bf16, layer_table
 from course_lib.course.protocol import PROTOCOL
 from course_lib.course.widgets import explore
 from course_lib.models import ae
@@ -28,7 +28,7 @@ def shown(monkeypatch):
     def display(thing, raw=False, metadata=None):
         result.append((thing, metadata))
 
-    for module in (inspection, results, widgets):
+    for module in (results, widgets):
         monkeypatch.setattr(module, "display", display)
     return result
 
@@ -83,11 +83,6 @@ def test_layer_table_leaves_batch_norm_as_it_was():
     before = model[1].running_mean.clone()
     layer_table(model, torch.rand(5, 4))
     assert torch.equal(model[1].running_mean, before)
-
-
-def test_show_source_shows_the_librarys_own_text(shown):
-    show_source(ae.loss)
-    assert shown[0][0].data.startswith("def loss(model, x):") and shown[0][0].language == "python"
 
 
 # ---- curves for TensorBoard ---------------------------------------------------------------------
