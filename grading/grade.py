@@ -4,6 +4,7 @@ became of each question."""
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from course_lib.course import slices
 from grading import course, cut
 
+DEFINITION = re.compile(r"(import|from|def|class) |@|\w+ = lambda\b")
 PROCESSES = multiprocessing.get_context("forkserver")
 OWN = [p.stem for p in sorted((Path(__file__).parent / "reference").glob("nb*.py"))]
 JUDGES = [f"{place}.{name}" for place in ("grading.reference", "course_lib.course.trials")
@@ -69,31 +71,38 @@ def suspects(asked, todo, verdicts, given):
 def cells_of(nb, asked, names, given, seed):
     """What runs for these questions: imports and definitions of staff, the student's tasks, and the
     cells that hand in."""
-    cells = []
+    cells, own = [], definitions(nb, asked)
     for name in names:
         q = asked[name]
-        for i in (*earlier(asked, name, names, given), *q.tasks):
+        for i in (*earlier(asked, name, names, given, own), *q.tasks):
             cells.append({"question": name, "part": "task", "source": text(given, i)})
         source = course.hand_in_cell(q, seed).source
         cells.append({"question": name, "part": "hand-in", "source": source})
     texts = [cell["source"] for cell in cells if cell["part"] == "task"]
-    return [setup(nb, asked, names, texts), *cells]
+    return [setup(own, names, texts), *cells]
 
 
 def text(given, name):
     return given.get(name, "raise NotImplementedError('this cell was not handed in')")
 
 
-def earlier(asked, name, names, given):
-    """Task cells of other questions whose functions this one's text uses, and which do not run."""
+def earlier(asked, name, names, given, own):
+    """Task cells of other questions whose functions this one's text uses, itself or through the
+    staff's `own` definitions, and which do not run."""
     before = [q for other, q in asked.items() if other not in names]
-    wanted = set().union(*(slices.wants(text(given, i)) for i in asked[name].tasks))
+    wanted = used(asked[name].tasks, given, own)
     chosen = []
     for q in reversed(before[: position(asked, before, name)]):
         if wanted & set(q.functions):
             chosen = [*q.tasks, *chosen]
-            wanted |= set().union(*(slices.wants(text(given, i)) for i in q.tasks))
+            wanted |= used(q.tasks, given, own)
     return chosen
+
+
+def used(tasks, given, own):
+    """The names that task cells read, and those that the staff's definitions for them read."""
+    wanted = set().union(*(slices.wants(text(given, i)) for i in tasks))
+    return wanted.union(*map(slices.wants, slices.needed(own, "\n".join(sorted(wanted)))))
 
 
 def position(asked, before, name):
@@ -101,20 +110,20 @@ def position(asked, before, name):
     return sum(order.index(q.name) < order.index(name) for q in before)
 
 
-def setup(nb, asked, names, texts):
-    """Imports, functions and classes of the staff's cells that the student's texts need."""
+def definitions(nb, asked):
+    """The statements of the staff's cells that import or define something."""
     tasks = {i for q in asked.values() for i in q.tasks}
     own = [c.source for c in nb.cells if c.cell_type == "code" and c.id not in tasks]
-    before = [s for s in slices.statements(own) if is_definition(s[2])]
+    return [s for s in slices.statements(own) if DEFINITION.match(s[2])]
+
+
+def setup(own, names, texts):
+    """Imports, functions and classes of the staff's `own` that the student's texts need."""
     wanted = "\n".join(sorted(set().union(*map(slices.wants, texts))))
     numbers = {int(name.split(".")[0]) for name in names}
     ready = [f"import course_lib.course.trials.nb{n:02}" for n in sorted(numbers)]
-    lines = ["import course_lib.course.hand_in", *ready, *slices.needed(before, wanted)]
+    lines = ["import course_lib.course.hand_in", *ready, *slices.needed(own, wanted)]
     return {"question": "", "part": "setup", "source": "\n".join(lines)}
-
-
-def is_definition(source):
-    return source.startswith(("import ", "from ", "def ", "class ", "@"))
 
 
 def in_kernel(cells, about):

@@ -29,15 +29,19 @@ def with_everything_below(levels):
 @torch.no_grad()
 def resample(model, zs, level, temperature=1.0):
     """Pictures (B, C, H, W) with the groups of `level` sampled from the prior, the others held."""
+    ### BEGIN ANSWER 8.5
     given = [None if group in level else z for group, z in enumerate(zs)]
     return model.generate(len(zs[0]), given=given, temperature=temperature)
+    ### END ANSWER
 
 
 def swap(model, zs, others, level):
     """The pictures behind `zs`, with the groups of `level` taken from those behind `others`."""
+    ### BEGIN ANSWER 8.5
     pairs = enumerate(zip(zs, others, strict=True))
     with torch.no_grad():
         return model.generate(given=[other if group in level else z for group, (z, other) in pairs])
+    ### END ANSWER
 
 
 @torch.no_grad()
@@ -122,9 +126,11 @@ def shares(effects, n_resamples=1000, seed=0):
     effects: of `resampling_effects`; rows in its order, "another" left out. Shares need not sum to
     1: levels act together, and what is held may fix a factor that two levels could move.
     """
+    ### BEGIN ANSWER 8.5
     ratio = _resampled(effects, n_resamples, seed)
     means = np.stack([table.mean(0) for table in effects.values()])
     return means[:-1] / means[-1:].clip(1e-12), *np.quantile(ratio, [0.025, 0.975], axis=0)
+    ### END ANSWER
 
 
 def _resampled(effects, n_resamples, seed):

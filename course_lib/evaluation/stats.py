@@ -47,9 +47,11 @@ def half_width(without):
 def paired_ratio(a, b):
     """The geometric mean of a / b, positive numbers that belong together in pairs (N,), with its
     95 % interval: (ratio, low, high). Student's t on the logarithms; N is 2 at least."""
+    ### BEGIN ANSWER 8.4
     logs = np.log(np.asarray(a, float) / np.asarray(b, float))
     half = student.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
     return tuple(float(v) for v in np.exp(logs.mean() + np.array([0, -half, half])))
+    ### END ANSWER
 
 
 def auc(anomalous, score, n_resamples=1000, seed=0):
@@ -102,6 +104,7 @@ def _correlation(a, b):
 def epochs_to(history, column, value):
     """Epochs until a falling column first reaches `value`, between epochs by a straight line; NaN
     when it never does. Before the first epoch's end nothing is known: 1 at least."""
+    ### BEGIN ANSWER 8.2
     y = np.minimum.accumulate(history[column].to_numpy())
     reached = np.flatnonzero(y <= value)
     if not len(reached):
@@ -111,3 +114,4 @@ def epochs_to(history, column, value):
         return float(history["epoch"].iloc[0])
     fraction = (y[i - 1] - value) / (y[i - 1] - y[i])
     return float(history["epoch"].iloc[i - 1] + fraction)
+    ### END ANSWER

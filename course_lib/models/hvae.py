@@ -54,7 +54,9 @@ class Group(nn.Module):
         mu, logvar = mu_p, logvar_p = mu_p, soft_clamp(logvar_p)
         if e is not None:
             d_mu, d_logvar = self.posterior(torch.cat([h, e], 3)).float().chunk(2, 3)
+            ### BEGIN ANSWER 8.1
             mu, logvar = mu_p + d_mu, logvar_p + soft_clamp(d_logvar)
+            ### END ANSWER
         if z is None:
             z = gaussian.sample(mu, logvar, temperature)
         h = self.residual(h + h_update + self.inject(z))
@@ -196,8 +198,10 @@ class HVAE(nn.Module):
     @torch.no_grad()
     def generate(self, n=1, given=None, temperature=1.0):
         """The pixels' means in [0, 1]: groups from the prior, but for those that are given."""
+        ### BEGIN ANSWER 8.3
         parameters, _ = self.top_down(given=given, n=n, temperature=temperature)
         return self.mean(parameters)
+        ### END ANSWER
 
     def mean(self, parameters):
         """The pixels' means in [0, 1], (B, C, side, side)."""

@@ -1,4 +1,4 @@
-"""05 to 07: each slip costs its own parts, and both the grader and the check that everybody sees
+"""05 to 08: each slip costs its own parts, and both the grader and the check that everybody sees
 name its kind."""
 
 import math
@@ -9,12 +9,14 @@ import pytest
 import torch
 from answers import faults, with_line
 from sklearn.metrics import mutual_info_score
-from slips_games import SLIPS
+from slips_games import SLIPS as GAMES
+from slips_levels import SLIPS as LEVELS
 
 from course_lib.course import check, slices
 from grading import course
 from grading.reference import nb07
 
+SLIPS = [*GAMES, *LEVELS]
 NAMES = [f"{cell}-{i}" for i, (_, cell, *_) in enumerate(SLIPS)]
 
 
@@ -54,10 +56,10 @@ def test_the_check_that_everybody_sees_names_it_too(slip):
 
 def test_every_task_has_two_kinds_of_mistake_that_its_check_names():
     named = [cell for _, cell, *_, hint in SLIPS if "usual" not in hint and hint != ""]
-    tasks = {i for n in ("05_gan", "06_acgan", "07_infogan")
+    tasks = {i for n in {notebook for notebook, *_ in SLIPS}
              for q in course.questions(course.notebooks()[n]) for i in q.tasks
              if not i.endswith("check")}  # fmt: skip
-    assert len(tasks) == 11 and {t for t in tasks if named.count(t) >= 2} == tasks
+    assert len(tasks) == 16 and {t for t in tasks if named.count(t) >= 2} == tasks
 
 
 def test_the_bound_of_a_reader_that_knows_the_channel_is_what_scikit_learn_finds():
