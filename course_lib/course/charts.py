@@ -154,9 +154,9 @@ def functions(x, curves, xlabel, ylabel):
     return _labelled(figure, axis, xlabel, ylabel)
 
 
-def heat(matrix, rows, columns, label, digits=2, diverging=False, spread=None):
+def heat(matrix, rows, columns, label, digits=2, diverging=False, spread=None, most=None):
     """A matrix as colours with its numbers written in. label: of the colour bar. spread: a matrix
-    of half widths, written beside each number."""
+    of half widths, written beside each number. most: where the scale of colours ends."""
     width = 0.62 if spread is None else 0.95  # inches a column
     figure, axis = _axes(1.6 + width * len(columns), 1.2 + 0.36 * len(rows))
     table = pd.DataFrame(matrix, index=rows, columns=columns)
@@ -168,6 +168,7 @@ def heat(matrix, rows, columns, label, digits=2, diverging=False, spread=None):
         table,
         annot=written,
         fmt="",
+        vmax=most,
         annot_kws={"size": 8},
         cbar_kws={"label": label},
         ax=axis,
