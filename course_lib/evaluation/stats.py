@@ -102,10 +102,10 @@ def _correlation(a, b):
 
 
 def epochs_to(history, column, value):
-    """Epochs until a falling column first reaches `value`, between epochs by a straight line; NaN
+    """Epochs until a column first reaches `value` or less, between epochs by a straight line; NaN
     when it never does. Before the first epoch's end nothing is known: 1 at least."""
     ### BEGIN ANSWER 8.2
-    y = np.minimum.accumulate(history[column].to_numpy())
+    y = history[column].to_numpy()
     reached = np.flatnonzero(y <= value)
     if not len(reached):
         return float("nan")
