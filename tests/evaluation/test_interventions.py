@@ -164,7 +164,7 @@ def test_temperature_of_what_is_resampled():
         (9.0, 1.0),
         (6.0, 2.5),
         (5.0, 3.0),
-        (4.5, 4.5),
+        (4.5, 4 + 2 / 3),
         (1.0, np.nan),
     ],
 )
