@@ -29,7 +29,7 @@ PARTS = {
     "05": ("quick/figures/q5-3-32", 0, 0, 480),
     "06": ("quick/figures/q6-3-pairs", 66, 0, 500),
     "07": ("quick/figures/q7-2-digits", 0, 0, 480),
-    "08": ("quick/figures/q8-3-samples", 98, 0, 360),
+    "08": ("quick/figures/q8-3-copies", 98, 0, 360),
 }
 
 
