@@ -46,6 +46,8 @@ def publish(root, profile):
     out, links = root / "reports" / profile, store.notebooks(root)
     with publishing(root, profile):
         parts = {name: store.read_part(out, name) for name in links}
+        # A page that was kept may be of an earlier notebook: it is named as it names itself.
+        links |= {name: part["about"]["title"] for name, part in parts.items() if part}
         errors = {name: failure(root, profile, name) for name in links}
         for name, part in parts.items():
             draw(out, name, links, part, errors[name], f"{COMMANDS[profile]} ONLY={name[:2]}")
