@@ -4,6 +4,8 @@ Figures are built without pyplot, so that none stays open and none is drawn twic
 """
 
 import io
+import textwrap
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -18,7 +20,8 @@ COLOURS = ["#2563a8", "#c8553d", "#3a8f5c", "#8a5fb0", "#b8860b", "#50808e"]
 def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     """Pictures (N, C, H, W), floats in [0, 1] or uint8, as a grid with `columns` in a row.
 
-    rows: a label before each row. heads: a label over each column. scale: inches a picture.
+    rows: a label before each row. heads: a label over each column, broken into lines where it is
+    wider than a picture. scale: inches a picture.
     """
     x = torch.as_tensor(x).detach().cpu()
     x = x.float() / 255 if x.dtype == torch.uint8 else x.float().clamp(0, 1)
@@ -29,7 +32,10 @@ def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     # Margins are set by hand: a layout engine would draw twice, and sliders redraw while they move.
     inner_width, inner_height = columns * scale, n_rows * scale * height / width  # inches
     left = 0.1 + 0.075 * max((len(r) for r in rows), default=0) if rows else 0.0
-    top = 0.22 * bool(heads) + 0.3 * bool(title)
+    broken = partial(textwrap.fill, break_long_words=False, break_on_hyphens=False)
+    heads = [broken(head, max(int(scale / 0.075), 1)) for head in heads or []]
+    lines = max((h.count("\n") + 1 for h in heads), default=0)
+    top = 0.08 * bool(heads) + 0.14 * lines + 0.3 * bool(title)
     outer_width, outer_height = left + inner_width, top + inner_height
     figure = Figure(figsize=(outer_width, outer_height))
     axis = figure.add_axes(
@@ -37,7 +43,7 @@ def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     )
     axis.imshow(picture, interpolation="nearest", extent=(0, columns, n_rows, 0), aspect="auto")
     axis.set_title(title, fontsize=10)
-    axis.set_xticks([i + 0.5 for i in range(columns)] if heads else [], heads or [])
+    axis.set_xticks([i + 0.5 for i in range(columns)] if heads else [], heads)
     axis.set_yticks([i + 0.5 for i in range(n_rows)] if rows else [], rows or [])
     axis.tick_params(length=0, labeltop=True, labelbottom=False, labelsize=8)
     axis.spines[:].set_visible(False)

@@ -169,3 +169,17 @@ def test_points_of_all_panels_share_one_scale_of_colours():
     dots = [dot for axis in figure.axes[:2] for dot in axis.collections]
     assert [dot.get_clim() for dot in dots] == [(0, 8)] * 3
     assert figure.axes[0].get_title() == "left" and figure.axes[2].get_ylabel() == "code"
+
+
+def test_a_head_that_is_wider_than_its_picture_is_broken_into_lines_above_it():
+    one, three = (
+        figures.image_grid(torch.rand(2, 3, 8, 8), 2, heads=["as is", head])
+        for head in ("one-hot codes", "Mouth Slightly Open")
+    )
+    said = [[t.get_text() for t in f.axes[0].get_xticklabels()][1] for f in (one, three)]
+    assert said == ["one-hot\ncodes", "Mouth\nSlightly\nOpen"]
+    by_line = [
+        f.get_figheight() - f.axes[0].get_position().height * f.get_figheight()
+        for f in (one, three)
+    ]
+    assert by_line[0] < by_line[1]
