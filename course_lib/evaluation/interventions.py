@@ -86,7 +86,7 @@ def carried(model, read, x, other, levels):
 def draw_shares(model, read, x, levels):
     """`shares` of the levels alone, (L, F): each drawn anew for pictures x in [0, 1]."""
     effects = resampling_effects(model, read, x, levels)
-    return shares(effects, 2)[0][1 : 1 + len(levels)]  # after the row "posterior"
+    return shares(effects)[1 : 1 + len(levels)]  # after the row "posterior"
 
 
 def swap_shares(model, read, pairs, levels):
@@ -119,24 +119,13 @@ def moves(model, x, zs, k=5):
     return directions
 
 
-def shares(effects, n_resamples=1000, seed=0):
-    """What each level moves, as a share of what another picture moves: (L, F) each of the estimate
-    and the ends of its 95 % interval, pictures resampled together.
+def shares(effects):
+    """What each level moves, as a share of what another picture moves, (L, F).
 
     effects: of `resampling_effects`; rows in its order, "another" left out. Shares need not sum to
     1: levels act together, and what is held may fix a factor that two levels could move.
     """
     ### BEGIN ANSWER 8.5
-    ratio = _resampled(effects, n_resamples, seed)
     means = np.stack([table.mean(0) for table in effects.values()])
-    return means[:-1] / means[-1:].clip(1e-12), *np.quantile(ratio, [0.025, 0.975], axis=0)
+    return means[:-1] / means[-1:].clip(1e-12)
     ### END ANSWER
-
-
-def _resampled(effects, n_resamples, seed):
-    """Shares of `another` under resampled pictures, (n_resamples, L, F)."""
-    table = np.stack(list(effects.values()))  # (L + 1, N, F), "another" last
-    n = table.shape[1]
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), n_resamples) / n
-    means = np.einsum("rn,lnf->rlf", weights, table, optimize=True)
-    return means[:, :-1] / means[:, -1:].clip(1e-12)

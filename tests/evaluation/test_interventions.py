@@ -48,12 +48,9 @@ def test_levels_of_scales():
 
 
 def test_the_matrix_of_a_known_model():
-    share, low, high = interventions.shares(effects())
+    share = interventions.shares(effects())
     wanted = np.array([[0, 0, 0, 0], [1, 1, 0, 0.5], [0, 0, 1, 0.5], [1, 1, 1, 1]])
     assert share == pytest.approx(wanted, abs=0.1)
-    assert (low <= share).all() and (share <= high).all()
-    moved = wanted > 0
-    assert (high - low)[moved].min() > 0.01 and (high - low)[moved].max() < 0.2
 
 
 def test_the_rows_of_the_levels_alone():
@@ -126,15 +123,6 @@ def test_every_picture_has_another_to_be_compared_with(n):
     assert moved.shape[0] == n and (moved.max(1) > 0).all()
     with pytest.raises(ValueError, match="no other"):
         interventions.resampling_effects(Known(), read, x[:1], {})
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
-    hits = []
-    for seed in range(40):
-        torch.manual_seed(seed)
-        _, low, high = interventions.shares(effects(300), n_resamples=300, seed=seed)
-        hits.append(low[1, 3] <= 0.5 <= high[1, 3])
-    assert 0.8 < np.mean(hits) <= 1.0
 
 
 def test_below_a_level_are_all_finer_ones():
