@@ -219,9 +219,10 @@ def pad(points, at, picture, title):
 
 def ladder(models):
     """{name: [(side, groups), ...]}, coarse first: encoder and decoder of a hierarchical VAE each,
-    scales one below the other, a filled box for every group, hollow ones for plain cells."""
+    scales one below the other; a filled box z for every group, to which the encoder's maps of its
+    scale go, and hollow ones for plain blocks."""
     most = max(n for scales in models.values() for _, n in scales)
-    figure = Figure(figsize=(1.3 * (most + 2) * len(models), 3.6), layout="constrained")
+    figure = Figure(figsize=(1.0 * (most + 1.4) * len(models), 3.4), layout="constrained")
     for axis, (name, scales) in zip(
         figure.subplots(1, len(models), squeeze=False)[0], models.items(), strict=True
     ):
@@ -229,33 +230,36 @@ def ladder(models):
             y = len(scales) - row
             _rung(axis, y, side, n_groups, most)
             if row:
-                _arrow(axis, (0.6 + most, y + 0.7), (1.6, y + 0.3))
-                _arrow(axis, (0, y + 0.3), (0, y + 0.7))
-        axis.text(0, 0.35, "picture", ha="center", fontsize=8)
-        axis.text(0.6 + most, 0.35, "pixels", ha="center", fontsize=8)
-        axis.set(xlim=(-0.7, most + 1.2), ylim=(0.2, len(scales) + 0.6), title=name)
+                _arrow(axis, (0.3 + most, y + 0.84), (1.3, y + 0.14))
+                _arrow(axis, (0, y + 0.2), (0, y + 0.8))
+        axis.text(0, 0.45, "picture", ha="center", fontsize=10)
+        axis.text(0.3 + most, 0.45, "pixels", ha="center", fontsize=10)
+        axis.set(xlim=(-0.6, most + 0.8), ylim=(0.4, len(scales) + 0.6), title=name)
         axis.set_axis_off()
     return figure
 
 
 def _rung(axis, y, side, n_groups, n_boxes):
     """One scale: the encoder's box, then n_boxes of the decoder, of which n_groups are filled."""
-    _box(axis, 0, y, f"encoder\n{side}x{side}", "black", "#e3e8ee")
+    _box(axis, 0, y, f"{side}x{side}", "black", "#e3e8ee")
+    axis.plot([0, 0, 0.3 + n_groups], [y + 0.15, y + 0.36, y + 0.36], color="#50606e", lw=1)
     for i in range(n_boxes):
         if i < n_groups:
-            _box(axis, 1.6 + i, y, f"z {side}x{side}", "white", COLOURS[0])
+            _box(axis, 1.3 + i, y, " z ", "white", COLOURS[0])
+            _arrow(axis, (1.3 + i, y + 0.38), (1.3 + i, y + 0.12))
         else:
-            _box(axis, 1.6 + i, y, "cells", "black", "white")
-    _arrow(axis, (0.45, y), (1.2, y))
+            _box(axis, 1.3 + i, y, "block", "black", "white")
+        if i:
+            _arrow(axis, (0.55 + i, y), (1.0 + i, y))
 
 
 def _box(axis, x, y, text, colour, background):
     frame = {"boxstyle": "round", "facecolor": background, "edgecolor": "#50606e"}
-    axis.text(x, y, text, ha="center", va="center", fontsize=7, color=colour, bbox=frame)
+    axis.text(x, y, text, ha="center", va="center", fontsize=9, color=colour, bbox=frame)
 
 
 def _arrow(axis, start, end):
-    axis.annotate("", end, start, arrowprops={"arrowstyle": "->"})
+    axis.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "#50606e"})
 
 
 def png(figure, dpi=100):

@@ -146,8 +146,8 @@ def test_a_heat_map_names_its_rows_and_columns():
 def test_a_ladder_has_a_filled_box_for_every_group():
     figure = figures.ladder({"many": [(2, 2), (4, 3)], "few": [(2, 1), (4, 1)]})
     words = [[t.get_text() for t in axis.texts] for axis in figure.axes]
-    assert [w.count("z 2x2") + w.count("z 4x4") for w in words] == [5, 2]
-    assert [w.count("cells") for w in words] == [1, 4]
+    assert [w.count(" z ") for w in words] == [5, 2]
+    assert [w.count("block") for w in words] == [1, 4]
     assert [axis.get_title() for axis in figure.axes] == ["many", "few"]
 
 
