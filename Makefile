@@ -117,8 +117,8 @@ lab: $(READY) ## open JupyterLab on the notebooks
 board: $(READY) ## TensorBoard on the curves that the notebooks wrote
 	$(PY) -m tensorboard.main --logdir "$$($(PY) -c 'from course_lib.paths import cache_root; print(cache_root())')/tensorboard"
 
-bench: $(READY) ## the training loop against a DataLoader and the bare step
-	$(PY) tests/bench.py
+bench: $(READY) ## ratios of speed, as a table: our loop, the bare step, two processes (ONLY="vae hvae" BUSY=1)
+	$(PY) -m benchmarks $(ONLY) $(if $(BUSY),--busy)
 
 metrics: $(READY) ## what each metric says of real pictures made worse: docs/metrics.md (some minutes)
 	$(PY) docs/metrics.py
