@@ -23,7 +23,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp notebooks results front site pages test form release grade check address lab board bench metrics lint lock clean
+.PHONY: help install report full train restamp notebooks results front site pages test form release grade check address lab board bench scaling metrics lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -117,8 +117,11 @@ lab: $(READY) ## open JupyterLab on the notebooks
 board: $(READY) ## TensorBoard on the curves that the notebooks wrote
 	$(PY) -m tensorboard.main --logdir "$$($(PY) -c 'from course_lib.paths import cache_root; print(cache_root())')/tensorboard"
 
-bench: $(READY) ## the training loop against a DataLoader and the bare step
-	$(PY) tests/bench.py
+bench: $(READY) ## ratios of speed, as a table: our loop, the bare step, two processes (ONLY="vae hvae" BUSY=1)
+	$(PY) -m benchmarks $(ONLY) $(if $(BUSY),--busy)
+
+scaling: $(READY) ## docs/pictures/scaling.svg: pictures a second as batch, width and set grow a hundredfold
+	$(PY) -m benchmarks.scaling
 
 metrics: $(READY) ## what each metric says of real pictures made worse: docs/metrics.md (some minutes)
 	$(PY) docs/metrics.py

@@ -37,7 +37,9 @@ class Batches:
         order = torch.randperm(len(self.tensors[0]), generator=generator)
         order = order[: len(self) * self.size].to(self.tensors[0].device)
         for i in order.split(self.size)[skip:]:
-            yield tuple(pixels(t[i]) if t.ndim == 4 else t[i] for t in self.tensors)
+            # index_select copies whole rows; t[i] would copy bytes one by one.
+            rows = (t.index_select(0, i) for t in self.tensors)
+            yield tuple(pixels(t) if t.ndim == 4 else t for t in rows)
 
 
 def binarise(x, seed):

@@ -105,13 +105,13 @@ def wide_recipe(
 ):
     """Train the wide net with Adam; the rest as in vae.recipe."""
     model = wide(hidden, z_dim, tuple(x.shape[1:])).to(x.device)
-    return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed)
+    return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed, wide=True)
 
 
 def narrow_recipe(x, z_dim=3, lr=1e-3, batch=128, epochs=0, ema=0.0, mirror=False, seed=0):
     """Train the narrow net with Adam; the rest as in vae.recipe."""
     model = narrow(z_dim, tuple(x.shape[1:])).to(x.device)
-    return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed)
+    return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed, wide=True)
 
 
 def conv_recipe(
@@ -122,7 +122,7 @@ def conv_recipe(
     return _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed)
 
 
-def _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed):
+def _step_and_batches(model, x, lr, batch, epochs, ema, mirror, seed, wide=False):
     batches = Batches(x, size=batch, seed=seed)
     objective = mirrored_loss if mirror else loss
-    return annealed(model, objective, lr, epochs * len(batches), ema), batches
+    return annealed(model, objective, lr, epochs * len(batches), ema, wide), batches

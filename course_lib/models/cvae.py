@@ -102,14 +102,15 @@ def binary_loss(model, x, c):
 def recipe(x, c, z_dim=2, lr=1e-3, batch=100, seed=0):
     """The source's training: its net, grey pixels, Adam. c: (N, c_dim) floats."""
     model = small(c.shape[1], z_dim).to(x.device)
-    return LossStep(model, loss, adam(model, lr)), Batches(x, c, size=batch, seed=seed)
+    step = LossStep(model, loss, adam(model, lr), wide=True)
+    return step, Batches(x, c, size=batch, seed=seed)
 
 
 def twin_recipe(x, c, epochs=10, z_dim=16, width=256, lr=2e-3, batch=256, ema=0.995, seed=0):
     """Binary pixels; the rate falls to 0 over `epochs` along a cosine; the weights are averaged."""
     model = twin(c.shape[1], z_dim, width).to(x.device)
     batches = Batches(x, c, size=batch, seed=seed)
-    return annealed(model, binary_loss, lr, epochs * len(batches), ema), batches
+    return annealed(model, binary_loss, lr, epochs * len(batches), ema, wide=True), batches
 
 
 @torch.no_grad()

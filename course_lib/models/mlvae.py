@@ -134,5 +134,5 @@ def step_and_batches(model, x, group, objective, lr, batch, seed, epochs=0):
     """Adam; with epochs > 0 the rate falls to 0 over them along a cosine."""
     batches = Batches(x, group, size=batch, seed=seed)
     if epochs:
-        return annealed(model, objective, lr, epochs * len(batches)), batches
-    return LossStep(model, objective, adam(model, lr)), batches
+        return annealed(model, objective, lr, epochs * len(batches), wide=True), batches
+    return LossStep(model, objective, adam(model, lr), wide=True), batches

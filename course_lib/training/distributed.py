@@ -219,8 +219,8 @@ class Rows:
     def __len__(self):
         return len(self.tensor)
 
-    def __getitem__(self, i):
-        rows = self.tensor[i[self.rows]]
+    def index_select(self, dim, i):
+        rows = self.tensor.index_select(dim, i[self.rows])
         if self.target.type == "cuda" and not rows.is_cuda:
             rows = rows.pin_memory()  # or the CPU would wait for the copy
         return rows.to(self.target, non_blocking=True)

@@ -6,6 +6,8 @@ import math
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from course_lib.training.products import onednn
+
 
 class LossStep:
     """One model, one loss, one optimiser: the step of every family but the GANs.
@@ -13,14 +15,16 @@ class LossStep:
     loss(model, *batch) returns a dict of scalars with the key "loss". `ema` > 0 keeps an average of
     the weights with that decay; `clip` > 0 bounds the gradient's norm; `schedule` is a torch
     learning-rate scheduler, stepped after each update; `guard` is a GradientGuard of the optimiser;
-    `bf16` runs the forward pass in bfloat16.
+    `bf16` runs the forward pass in bfloat16; `wide` says that most of the work is in matrices with
+    sides of hundreds, which a CPU may multiply by oneDNN (see products.py).
     """
 
     def __init__(
-        self, model, loss, optimizer, ema=0.0, clip=0.0, schedule=None, guard=None, bf16=False
-    ):
+        self, model, loss, optimizer, ema=0.0, clip=0.0, schedule=None, guard=None, bf16=False,
+        wide=False,
+    ):  # fmt: skip
         self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.clip, self.schedule, self.bf16 = clip, schedule, bf16
+        self.clip, self.schedule, self.bf16, self.wide = clip, schedule, bf16, wide
         self.parts = {"model": model, "optimizer": optimizer}
         if schedule is not None:
             self.parts["schedule"] = schedule
@@ -36,9 +40,10 @@ class LossStep:
     def update_by(self, objective, batch):
         """One update by objective(*batch): the loss, as several processes wrap it (distributed.py);
         the terms before it, detached."""
-        with torch.autocast(batch[0].device.type, torch.bfloat16, enabled=self.bf16):
-            terms = objective(*batch)
-        update(self.optimizer, terms["loss"], self.clip)
+        with onednn(self.wide):
+            with torch.autocast(batch[0].device.type, torch.bfloat16, enabled=self.bf16):
+                terms = objective(*batch)
+            update(self.optimizer, terms["loss"], self.clip)
         if self.schedule is not None:
             self.schedule.step()
         if "average" in self.parts:
@@ -81,7 +86,7 @@ def average_of(model, decay):
 
 
 def adam(model, lr, betas=(0.9, 0.999)):
-    """Adam in its fused form, which is the quickest on CPU and GPU alike (see tests/bench.py)."""
+    """Adam in its fused form, which is the quickest on CPU and GPU alike (docs/speed.md)."""
     return torch.optim.Adam(model.parameters(), lr, betas=betas, fused=True)
 
 
@@ -116,11 +121,11 @@ class GradientGuard(torch.nn.Module):
         self.mean_norm.copy_(torch.where(norm.isfinite(), new_mean, self.mean_norm))
 
 
-def annealed(model, loss, lr, n_steps, ema=0.0):
+def annealed(model, loss, lr, n_steps, ema=0.0, wide=False):
     """LossStep by Adam, its rate falling to 0 over n_steps along a cosine; constant at 0 steps."""
     optimizer = adam(model, lr)
     schedule = n_steps and torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
-    return LossStep(model, loss, optimizer, ema=ema, schedule=schedule or None)
+    return LossStep(model, loss, optimizer, ema=ema, schedule=schedule or None, wide=wide)
 
 
 def warmed(optimizer, warm, total=0):
