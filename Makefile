@@ -6,10 +6,13 @@ PYTHON ?= python3
 PY := .venv/bin/python
 UV := uv==0.13.9
 READY := install
-# Which notebooks (ONLY="02 05"), at what share of the epochs (BUDGET=0.5), even if unchanged (AGAIN=1)
+# Which notebooks (ONLY="02 05"), at what share of the epochs (BUDGET=0.5) or as many as fit into some
+# time (MINUTES=60), even if unchanged (AGAIN=1)
 ONLY ?=
-BUDGET ?= 1
+BUDGET ?=
+MINUTES ?=
 AGAIN ?=
+how_long = $(if $(BUDGET),--budget "$(BUDGET)") $(if $(MINUTES),--minutes "$(MINUTES)")
 # Extra words for pytest's first run, e.g. make test PYTEST_ARGS="-k gaussian -x"
 PYTEST_ARGS ?=
 # A kernel that dies hangs nbval until this limit.
@@ -48,7 +51,7 @@ install: ## .venv with every pinned version
 	echo "$$state" >$$done
 
 report: profile := quick
-report: $(READY) ## run the notebooks, build reports/quick/ (ONLY="02 05" BUDGET=0.5 AGAIN=1)
+report: $(READY) ## run the notebooks, build reports/quick/ (ONLY="02 05" BUDGET=0.5 MINUTES=60 AGAIN=1)
 	$(make_report)
 
 full: profile := full
@@ -58,7 +61,7 @@ full: $(READY) ## the same at full size, on prepared real data: reports/full/
 # inputs.py notes what each page is made from and names the pages; make runs those that are older;
 # one that fails does not stop the others; then the index is made of what there is.
 define make_report
-+@pages=$$($(PY) reports/inputs.py $(profile) --budget "$(BUDGET)" --only $(ONLY) $(if $(AGAIN),--again)) || exit 2; \
++@pages=$$($(PY) reports/inputs.py $(profile) $(how_long) --only $(ONLY) $(if $(AGAIN),--again)) || exit 2; \
 $(MAKE) --silent --keep-going $$pages; status=$$?; \
 $(PY) reports/index.py $(profile) && exit $$status
 endef
@@ -67,9 +70,10 @@ reports/%.ipynb: reports/%.inputs
 	$(PY) reports/run.py $(subst /notebooks/, ,$*)
 
 train: profile := quick
-train: $(READY) ## train a notebook's runs anew, from nothing: make train ONLY=03 (profile=full for the other)
+train: $(READY) ## train a notebook's runs anew, from nothing: make train ONLY=03 (profile=full for the other; BUDGET, MINUTES)
 	@test -n "$(ONLY)" || { echo "make train: say which notebook, as in make train ONLY=03" >&2; exit 2; }
-	@for one in $(ONLY); do $(PY) reports/train.py $$one --profile $(profile) --budget "$(BUDGET)" || exit; done
+	@test -z "$(MINUTES)" -o $(words $(ONLY)) = 1 || { echo "make train: MINUTES is for one notebook, as in make train ONLY=03 MINUTES=60" >&2; exit 2; }
+	@for one in $(ONLY); do $(PY) reports/train.py $$one --profile $(profile) $(how_long) || exit; done
 
 restamp: $(READY) ## after code was moved or renamed: shipped runs that behave alike are brought up to date
 	$(PY) -m course_lib.training.shipping restamp

@@ -109,16 +109,7 @@ def execute(nb, root, work, parameters, watch, tell, timeout=None):
     """
     word = secrets.token_hex(16)
     nb, at, broken = prepared(nb, parameters, word), "(none)", None
-    client = Client(
-        nb,
-        tell,
-        timeout=timeout,
-        coalesce_streams=True,
-        record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-        resources={"metadata": {"path": str(root / "notebooks")}},
-    )
-    client.reset_execution_trackers()
+    client = client_of(nb, root, tell, timeout)
     try:
         with client.setup_kernel(env=environment(root, work)):
             for place, cell in enumerate(nb.cells):
@@ -136,6 +127,21 @@ def execute(nb, root, work, parameters, watch, tell, timeout=None):
     if failure:
         raise NotebookError(failure)
     return nb
+
+
+def client_of(nb, root, tell, timeout=None):
+    """What executes `nb` beside the course's notebooks, and hands each printed line to `tell`."""
+    client = Client(
+        nb,
+        tell,
+        timeout=timeout,
+        coalesce_streams=True,
+        record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        resources={"metadata": {"path": str(root / "notebooks")}},
+    )
+    client.reset_execution_trackers()
+    return client
 
 
 def prepared(nb, parameters, word):

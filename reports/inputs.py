@@ -2,7 +2,9 @@
 
 Writes reports/<profile>/notebooks/NN.inputs for the chosen notebooks and prints what make is to
 bring up to date. The file changes only when the content of something that the run depends on has
-changed, so make has two dates to compare: this file's and the executed notebook's.
+changed, so make has two dates to compare: this file's and the executed notebook's. With --minutes
+a share of the epochs is chosen (minutes.py), and this file keeps it: a build that was killed and
+is started again goes on with it.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import math
 import sys
 from pathlib import Path
 
+import minutes
 import store
 
 from course_lib.atomic import Unreadable, file_digest, read_json, write_json
@@ -27,17 +30,18 @@ class UsageError(Exception):
 def main(argv=None, root=ROOT):
     args = parser().parse_args(argv)
     out = root / "reports" / args.profile
-    # A run's parameters; a notebook that is to train anew (`retrain`) would be told so here.
-    parameters = {"profile": args.profile, "budget": args.budget}
     try:
+        budget_or_minutes(args)
         chosen = choose(list(store.notebooks(root)), args.only)
         parts = {name: store.read_part(out, name) for name in store.notebooks(root)}
         shared = digests(root)
+        cells = {name: cells_digest(root / "notebooks" / f"{name}.ipynb") for name in chosen}
+        files = {name: {"cells": cells[name]} | shared for name in chosen}
+        parameters = parameters_of(args, root, out, files)
         for name in chosen:
-            files = {"cells": cells_digest(root / "notebooks" / f"{name}.ipynb")} | shared
             again = args.again or not whole(out, parts[name])
-            write(out / "notebooks" / f"{name}.inputs", parameters, files, again)
-    except (UsageError, Unreadable, OSError) as error:
+            write(out / "notebooks" / f"{name}.inputs", parameters[name], files[name], again)
+    except (UsageError, minutes.PlanError, Unreadable, OSError) as error:
         print(f"{args.profile} report: {error}", file=sys.stderr)
         return 2
     if unchanged := [name[:2] for name in chosen if is_current(out / "notebooks" / name)]:
@@ -57,20 +61,71 @@ class Parser(argparse.ArgumentParser):
 def parser():
     made = Parser(prog="report")
     made.add_argument("profile", choices=("quick", "full"))
-    made.add_argument("--budget", default=1.0, type=budget, help="share of the epochs, 0 to 1")
+    add_budget(made)
     made.add_argument("--only", nargs="*", default=[], metavar="NN", help="e.g. 02, or 02_vae")
     made.add_argument("--again", action="store_true", help="run even what has not changed")
     return made
 
 
+def add_budget(made):
+    made.add_argument("--budget", type=budget, help="share of the epochs, 0 to 1")
+    made.add_argument("--minutes", type=of_minutes, help="as many of the epochs as fit into them")
+
+
 def budget(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = number(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share of epochs: above 0, at most 1")
     return value
+
+
+def of_minutes(text):
+    value = number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0")
+    return value
+
+
+def number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def budget_or_minutes(args):
+    """Refuse both; with neither, the whole profile."""
+    if args.budget and args.minutes:
+        raise UsageError("BUDGET and MINUTES are two ways to say how long to train: say one")
+    if not args.minutes:
+        args.budget = args.budget or 1.0
+
+
+def parameters_of(args, root, out, files):
+    """{name: parameters} of the runs that these files ask for; a notebook that is to train anew
+    (`retrain`) would be told so here. Of --minutes the share is chosen, where it was not before."""
+    if args.budget:
+        return dict.fromkeys(files, {"profile": args.profile, "budget": args.budget})
+    paths = {name: out / "notebooks" / name for name in files}
+    kept = {name: kept_parameters(paths[name], args, files[name]) for name in files}
+    shares = minutes.shares(root, args.profile, [n for n in files if not kept[n]], args.minutes)
+    limit = {"profile": args.profile, "minutes": args.minutes}
+    return kept | {name: limit | {"budget": share} for name, share in shares.items()}
+
+
+def kept_parameters(path, args, files):
+    """Those that were chosen before for these minutes and files, or of a whole run that is there;
+    else, or where a run that is there is to be made again, None."""
+    try:
+        before = read_json(path.with_suffix(".inputs"))
+        parameters, same = before["parameters"], before["files"] == files
+    except (FileNotFoundError, Unreadable, LookupError, TypeError):
+        return None
+    there = is_current(path)
+    if not same or (there and args.again):
+        return None
+    fits = parameters.get("minutes") == args.minutes or (there and parameters["budget"] == 1)
+    return parameters if fits else None
 
 
 def choose(names, only):

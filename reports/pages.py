@@ -58,6 +58,7 @@ def page(nb, name, links, moving=None):
     body = body.replace("<th></th>", "<td></td>")  # pandas' corner of a table heads nothing
     title, questions = outline(nb, name)
     content = {"title": title, "body": body, "questions": questions, "live": bool(moving)}
+    content["budget"] = nb.metadata.get("budget")
     html = render("page", **content, **around(name, links))
     check_page(html, name, {f"figures/{file}" for file in figures})
     return html, figures
@@ -185,7 +186,7 @@ def environment():
     )
     made.filters["inline"] = inline_markdown
     sayings = (wording.number, wording.ordered, wording.day, wording.duration, wording.short)
-    for made_by in sayings:
+    for made_by in (*sayings, wording.budget):
         made.filters[made_by.__name__] = made_by
     made.globals["code_css"] = code_css()
     made.globals["views_css"] = live.style()

@@ -20,6 +20,7 @@ import pages
 import pictures
 import progress
 import store
+import wording
 from execute import NotebookError
 from markup import PageError
 from store import ResultError
@@ -99,7 +100,10 @@ def publish_run(root, profile, name, work):
     inputs = out / "notebooks" / f"{name}.inputs"
     made_from = inputs.stat().st_mtime_ns
     parameters = atomic.read_json(inputs)["parameters"]
-    nb, seconds = execute_watched(root, name, work, parameters)
+    given = {key: parameters[key] for key in ("profile", "budget")}
+    nb, seconds = execute_watched(root, name, work, given)
+    if "minutes" in parameters:
+        nb.metadata["budget"] = wording.budget(parameters)
     results, answers = store.load_results(work / "results", name)
     moving, live_files = live.taken(work / "results", name)
     html, shown = pages.page(nb, name, store.notebooks(root), moving)

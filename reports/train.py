@@ -2,7 +2,8 @@
 
 The notebook's own cells run in this process with `retrain = True`, so progress bars are seen. Each
 run is kept in the cache when it ends. Killed and started again, it goes on where it stopped: what
-was trained since the first start is opened, the run under way continues from its checkpoint.
+was trained since the first start is opened, the run under way continues from its checkpoint. So
+does the share of the epochs that was chosen for --minutes hold, until the training has ended.
 """
 
 import os
@@ -11,6 +12,7 @@ import time
 
 import execute
 import inputs
+import minutes
 import nbformat
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -24,7 +26,7 @@ def main(words=None):
     parser = inputs.Parser(prog="train", description=__doc__.splitlines()[0])
     parser.add_argument("notebook", help="its number or name, 03 or 03_cvae")
     parser.add_argument("--profile", default="quick", choices=("quick", "full"))
-    parser.add_argument("--budget", default=1.0, type=inputs.budget, help="share of the epochs")
+    inputs.add_budget(parser)
     options = parser.parse_args(words)
     paths = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     chosen = [p for p in paths if options.notebook in (p.stem, p.stem[:2])]
@@ -33,7 +35,11 @@ def main(words=None):
         print(f"train.py: no notebook '{options.notebook}'; there are {known}", file=sys.stderr)
         return 2
     try:
-        return train(chosen[0], options.profile, options.budget)
+        inputs.budget_or_minutes(options)
+        return train(chosen[0], options.profile, options.budget, options.minutes)
+    except (inputs.UsageError, minutes.PlanError) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(
             f"train.py: {error}; free the place, or name another in COURSE_CACHE", file=sys.stderr
@@ -44,11 +50,13 @@ def main(words=None):
         return 130
 
 
-def train(path, profile, budget):
-    """Run the cells of the notebook; its finished runs count from the first start on."""
+def train(path, profile, budget, within=None):
+    """Run the cells of the notebook, at this share of the epochs or at one that should fit `within`
+    so many minutes; its finished runs count from the first start on."""
     mark = cache_root() / "retrain" / f"{path.stem}-{profile}.json"
     since = begun(mark)
     os.environ["COURSE_RETRAIN_SINCE"] = str(since)
+    budget = budget or share(mark, path.stem, profile, within)
     os.chdir(path.parent)
     shell = InteractiveShell.instance()
     shell.display_pub = CapturingDisplayPublisher()  # figures are the report's matter
@@ -76,6 +84,16 @@ def begun(mark):
     except (FileNotFoundError, Unreadable, KeyError, TypeError):
         write_json(mark, {"since": time.time()})
         return read_json(mark)["since"]
+
+
+def share(mark, name, profile, within):
+    """The share of the epochs for these minutes, chosen at the first start and kept in its mark."""
+    kept = read_json(mark)
+    if kept.get("minutes") != within:
+        chosen = minutes.shares(REPOSITORY, profile, [name], within, retrain=True)
+        kept |= {"minutes": within, "budget": chosen[name]}
+        write_json(mark, kept)
+    return kept["budget"]
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ def duration(seconds):
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def budget(about):
+    """How much of its epochs a page was trained for: 0.31, chosen to fit into 60 minutes."""
+    within = f", chosen to fit into {about['minutes']:g} minutes" if about.get("minutes") else ""
+    return f"{about['budget']}{within}"
+
+
 def short(name):
     """A notebook's name as people say it: 06_acgan -> 06 ACGAN."""
     said = re.sub(r"(ac)?gan|c?vae", lambda found: found[0].upper(), name.replace("_", " "))

@@ -147,7 +147,8 @@ def _run(command, root, more):
 
 def environment(**more):
     """This process's, less what a `make test` around it says to its own children."""
-    of_make = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ONLY", "BUDGET", "AGAIN")
+    of_make = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+    of_make += ("ONLY", "BUDGET", "MINUTES", "AGAIN")
     kept = {key: value for key, value in os.environ.items() if key not in of_make}
     return kept | more
 

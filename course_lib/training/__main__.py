@@ -12,7 +12,8 @@ Two hosts, the same line on each; every host needs the prepared set:
         --rdzv-endpoint=FIRST_HOST:29400 -m course_lib.training hvae --data imagenet-64 ...
 
 Without torchrun it trains in one process. `python -m course_lib.training hvae --help` lists the
-settings of a family; --batch is the batch of all processes together. The run is
+settings of a family; --batch is the batch of all processes together. With --minutes 60 as many of
+the epochs are trained as fit into an hour, found out by a few steps. The run is
 runs.train_or_load(hvae.recipe, [x], settings, epochs), with hvae.held_out and [x_test] behind it
 where the family has `held_out` and the set a test split. Rank 0 writes the checkpoint and the run;
 a process that dies is restarted by torchrun together with the others, and all take up that
@@ -23,12 +24,13 @@ trying again does not help.
 import argparse
 import importlib
 import inspect
+import math
 import os
 import sys
 
 from course_lib.data import sets
 from course_lib.data.batches import binarise, downsample
-from course_lib.training import distributed, loop, records, runs
+from course_lib.training import distributed, loop, records, runs, timebox
 
 PROGRAM = "torchrun ... -m course_lib.training"
 
@@ -80,6 +82,8 @@ def read(words):
     second = parser(name, recipe, defaults)
     second.set_defaults(family=name, recipe=recipe, evaluate=evaluate)
     options, unknown = second.parse_known_args(words[1:])
+    if options.minutes is not None and not 0 < options.minutes < math.inf:
+        raise ValueError(f"--minutes {options.minutes:g}: say a number above 0")
     if unknown:
         names = ", ".join(f"--{setting}" for setting in defaults)
         raise ValueError(f"{name} knows no {' '.join(unknown)}; its settings are {names}")
@@ -120,6 +124,7 @@ def parser(name, recipe, defaults):
     options = Parser(usage=usage, description=inspect.getdoc(recipe), allow_abbrev=False)
     options.add_argument("--data", required=True, help="an embedded or prepared set; split train")
     options.add_argument("--epochs", required=True, type=int, help="how many to train")
+    options.add_argument("--minutes", type=float, help="as many of the epochs as fit into them")
     options.add_argument("--pictures", type=int, help="the first n pictures only")
     options.add_argument("--held", type=int, help="evaluate on the first n test pictures only")
     options.add_argument("--side", type=int, help="averaged to this side, in each rank's memory")
@@ -156,9 +161,13 @@ def train(options, settings):
             held = [binarise(held[0], seed=0)]
     if options.epochs > 0:
         try_out(options, settings, x)
-    evaluate = options.evaluate if held else None
-    run = runs.train_or_load(options.recipe, [x], settings, options.epochs, evaluate, held)
-    return run, len(x)
+    evaluate, epochs = options.evaluate if held else None, options.epochs
+    if options.minutes is not None and epochs > 0:
+        epochs = timebox.epochs_within(
+            options.minutes, options.recipe, [x], settings, epochs, evaluate, held
+        )
+        settings |= {"epochs": epochs} if "epochs" in settings else {}
+    return runs.train_or_load(options.recipe, [x], settings, epochs, evaluate, held), len(x)
 
 
 def try_out(options, settings, x):

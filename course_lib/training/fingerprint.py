@@ -36,7 +36,7 @@ def fingerprint(recipe, tensors, settings, epochs):
     with torch.random.fork_rng(devices=[]):
         step, batches = _start(recipe, tensors, settings)
         n_steps = epochs * len(batches)
-        losses = [_plain(step(*batch)) for batch in _first(batches, min(N_STEPS, n_steps))]
+        losses = [_plain(step(*batch)) for batch in first(batches, min(N_STEPS, n_steps))]
         sums = {name: _sums(part) for name, part in step.parts.items() if _is_module(part)}
         rates = _rates(step, n_steps - len(losses))
         awake = _awake(*_start(recipe, tensors, settings))
@@ -89,10 +89,10 @@ def _perturb(step):
 
 def _awake(step, batches):
     _perturb(step)
-    return _plain(step(*next(_first(batches, 1))))
+    return _plain(step(*next(first(batches, 1))))
 
 
-def _first(batches, n_steps):
+def first(batches, n_steps):
     """The first batches, over as many epochs as they take."""
     epochs = (batches.epoch(epoch) for epoch in itertools.count())
     return itertools.islice(itertools.chain.from_iterable(epochs), n_steps)

@@ -20,7 +20,7 @@ import pandas as pd
 from course_lib.atomic import Unreadable, read_json, write_json
 from course_lib.data import inputs, sets
 from course_lib.paths import cache_root, weights_root
-from course_lib.training import fingerprint, keys, opening, records, runs
+from course_lib.training import fingerprint, keys, opening, records, rehearsal, runs
 from course_lib.training.shipped_measurements import function_of
 
 
@@ -73,6 +73,7 @@ def _kept(behaviour, train, retrain):
     if not retrain:
         for path in (cached(about), shipped(about)):
             if record := _opened(path, behaviour):
+                rehearsal.note_kept(record["about"])
                 return Outcome(record["numbers"], record["about"])
     run, numbers = train()
     cost = {name: run.about[name] for name in ("seconds", "device", "steps", "torch")}

@@ -22,7 +22,7 @@ import torch
 
 from course_lib.atomic import Busy, abandoned, locked, write_bytes
 from course_lib.paths import cache_root
-from course_lib.training import distributed, fingerprint, keys, loop, opening, records
+from course_lib.training import distributed, fingerprint, keys, loop, opening, records, rehearsal
 from course_lib.training.checkpoint import Checkpoint
 from course_lib.training.distributed import device_name
 from course_lib.training.measurements import measure_or_load as measure_or_load
@@ -60,7 +60,7 @@ def train_or_load(
     settings = about["settings"]
     # What comes after draws the same, whether trained or opened.
     with distributed.fork_rng(), contextlib.ExitStack() as turn:
-        step, batches = _begin(recipe, tensors, settings)
+        step, batches = begin(recipe, tensors, settings)
         behaviour = fingerprint.Behaviour(recipe, tensors, about, evaluate, held)
         look = lambda: opening.open_run(about, behaviour, step, retrain)
         record = distributed.on_rank_zero(look)
@@ -70,11 +70,13 @@ def train_or_load(
             record = distributed.on_rank_zero(lambda: look() if kept.is_file() else None)
         if record is None:
             # A run that was looked at and not used may have left its weights in the first one.
-            step, batches = _begin(recipe, tensors, settings)
-            measure = _measure_of(evaluate, step, held) if evaluate else None
+            step, batches = begin(recipe, tensors, settings)
+            measure = measure_of(evaluate, step, held) if evaluate else None
             if retrain:
                 distributed.on_rank_zero(lambda: _forget(about))
             record = _train(about, behaviour, step, batches, measure, title or about["recipe"])
+        else:
+            rehearsal.note_kept(record["about"])
     distributed.on_rank_zero(lambda: records.note(record))
     distributed.broadcast(step)
     loop.set_training(step, False)
@@ -85,7 +87,8 @@ def train_or_load(
 # ---- training -----------------------------------------------------------------------------------
 
 
-def _begin(recipe, tensors, settings):
+def begin(recipe, tensors, settings):
+    """(step, batches) as the run of these settings begins with."""
     torch.manual_seed(settings.get("seed", 0))
     return recipe(*tensors, **settings)
 
@@ -131,15 +134,18 @@ def _train(about, behaviour, step, batches, measure, title):
     reserve = distributed.on_rank_zero(lambda: _reserve(about, step))
     checkpoint = Checkpoint(records.folder_of(about), mark, behaviour.misfit)
     with distributed.distribute(step, batches) as (update, shards):
-        history = loop.fit(
-            update,
-            shards,
-            about["epochs"],
-            measure,
-            distributed.SharedCheckpoint(checkpoint),
-            title,
-            progress=distributed.rank() == 0,
-        )
+        if rehearsal.file():
+            history = rehearsal.fit(about, update, shards, measure)
+        else:
+            history = loop.fit(
+                update,
+                shards,
+                about["epochs"],
+                measure,
+                distributed.SharedCheckpoint(checkpoint),
+                title,
+                progress=distributed.rank() == 0,
+            )
     about = about | {
         "seconds": float(history.seconds.iloc[-1]) if len(history) else 0.0,
         "device": device_name(next(step.best.parameters()).device),
@@ -155,8 +161,8 @@ def _train(about, behaviour, step, batches, measure, title):
     return distributed.on_rank_zero(lambda: _keep(record, step, checkpoint.path, reserve))
 
 
-def _measure_of(evaluate, step, held):
-    """What loop.fit asks after an epoch: rank 0 measures, where the model is by then."""
+def measure_of(evaluate, step, held):
+    """What is asked after an epoch: rank 0 measures, where the model is by then."""
 
     def measure():
         place = next(step.best.parameters()).device

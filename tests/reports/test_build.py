@@ -228,6 +228,9 @@ def test_jupyterlab_starts_for_root_too(good, tmp_path, user, allowed):
         (["BUDGET=inf"], "'inf' is not a share of epochs"),
         (["BUDGET=2"], "'2' is not a share of epochs"),
         (["BUDGET=a half"], "'a half' is not a share of epochs"),
+        (["MINUTES=abc"], "'abc' is not a number of minutes above 0"),
+        (["MINUTES=0"], "'0' is not a number of minutes above 0"),
+        (["MINUTES=9", "BUDGET=1"], "BUDGET and MINUTES are two ways to say how long to train"),
     ],
 )
 def test_mistakes_on_the_command_line_get_one_line(good, words, message):

@@ -59,10 +59,39 @@ def test_after_a_break_what_was_trained_is_opened(course, trained, capsys):
     assert train.main(["01"]) == 0 and len(trained) == 2
 
 
+@pytest.fixture
+def fits(monkeypatch):
+    """Call it with the share that fits from then on; the list of the minutes asked for."""
+    asked = []
+
+    def set_to(share):
+        chosen = lambda root, profile, names, minutes, **how: (
+            asked.append((minutes, how)) or dict.fromkeys(names, share)
+        )
+        monkeypatch.setattr(train.minutes, "shares", chosen)
+        return asked
+
+    return set_to
+
+
+def test_a_share_chosen_for_some_minutes_holds_until_the_training_has_ended(course, fits):
+    asked, words = fits(0.5), ["01", "--minutes", "30"]
+    course("assert budget == 0.5", "raise RuntimeError('power cut')")
+    assert train.main(words) == 1
+    fits(0.25)
+    course("assert budget == 0.5")
+    assert train.main(words) == 0 and asked == [(30.0, {"retrain": True})]
+    course("assert budget == 0.25")
+    assert train.main(words) == 0 and len(asked) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
         (["09"], "01_trial"),
+        (["01", "--minutes", "abc"], "'abc' is not a number of minutes above 0"),
+        (["01", "--minutes", "0"], "'0' is not a number of minutes above 0"),
+        (["01", "--minutes", "9", "--budget", "1"], "BUDGET and MINUTES are two ways"),
         (["01", "--budget", "0"], "train: argument --budget: '0' is not a share of epochs"),
         (["01", "--budget", "half"], "train: argument --budget: 'half' is not a share of epochs"),
         (["01", "--profile", "slow"], "train: argument --profile: invalid choice: 'slow'"),

@@ -321,6 +321,8 @@ def test_the_command_trains_what_a_notebook_opens(monkeypatch):
         "tiny",
         "--epochs",
         2,
+        "--minutes",
+        60,
         "--held",
         8,
         "--width",
@@ -339,6 +341,7 @@ def test_the_command_trains_what_a_notebook_opens(monkeypatch):
     run = runs.train_or_load(vae.recipe, [x], VAE | {"epochs": 2}, 2, vae.held_out, [x_test[:8]])
     assert f"kept under {run.about['key']} in {records.folder_of(run.about)}" in done.stdout
     assert "images/s" in done.stdout and done.stdout.count("kept under") == 1
+    assert done.stdout.count("60 minutes: 2 of 2 epochs") == 1
 
 
 def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
@@ -383,6 +386,9 @@ def test_a_diverging_command_exits_with_an_error_and_no_traceback_of_ours():
         ("vae --data mnist --epochs 1", "cannot train on pictures (1, 28, 28) of 'mnist'"),
         ("hvae --data faces --epochs 1 --width 64", "--width: expected 3 arguments"),
         ("vae --data mnist --epochs 1 --batch 6.4", "--batch: invalid int value: '6.4'"),
+        ("vae --data mnist --epochs 1 --minutes abc", "--minutes: invalid float value: 'abc'"),
+        ("vae --data mnist --epochs 1 --minutes 0", "--minutes 0: say a number above 0"),
+        ("vae --data mnist --epochs 1 --minutes nan", "--minutes nan: say a number above 0"),
         ("vae --data mnist --epochs 1 --side 0", "a side is at least one pixel"),
     ],
 )
