@@ -13,6 +13,9 @@ BUDGET ?=
 MINUTES ?=
 AGAIN ?=
 how_long = $(if $(BUDGET),--budget "$(BUDGET)") $(if $(MINUTES),--minutes "$(MINUTES)")
+# How many notebooks run at once, where make is not told by --jobs; the cores are shared out among them.
+JOBS := 1
+CORES := $(shell getconf _NPROCESSORS_ONLN)
 # Extra words for pytest's first run, e.g. make test PYTEST_ARGS="-k gaussian -x"
 PYTEST_ARGS ?=
 # A kernel that dies hangs nbval until this limit.
@@ -51,6 +54,7 @@ install: ## .venv with every pinned version
 	echo "$$state" >$$done
 
 report: profile := quick
+report: JOBS := $(if $(filter 1 2 3,$(CORES)),$(CORES),4)
 report: $(READY) ## run the notebooks, build reports/quick/ (ONLY="02 05" BUDGET=0.5 MINUTES=60 AGAIN=1)
 	$(make_report)
 
@@ -58,11 +62,15 @@ full: profile := full
 full: $(READY) ## the same at full size, on prepared real data: reports/full/
 	$(make_report)
 
-# inputs.py notes what each page is made from and names the pages; make runs those that are older;
-# one that fails does not stop the others; then the index is made of what there is.
+# inputs.py notes what each page is made from and names those that are older than that, which are
+# run; one that fails does not stop the others; then the index is made of what there is. A process
+# with a core of its own is faster than one after the other with all cores: these nets are small.
 define make_report
 +@pages=$$($(PY) reports/inputs.py $(profile) $(how_long) --only $(ONLY) $(if $(AGAIN),--again)) || exit 2; \
-$(MAKE) --silent --keep-going $$pages; status=$$?; \
+set -- $$pages; status=0; jobs=$$(( $$# < $(JOBS) ? $$# : $(JOBS) )); \
+if [ $$jobs -gt 1 ]; then export OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( $(CORES) / jobs ))}; fi; \
+if [ $$# -gt 0 ]; then \
+	$(MAKE) --silent --keep-going $(if $(findstring -j,$(MAKEFLAGS)),,--jobs=$$jobs) $$pages; status=$$?; fi; \
 $(PY) reports/index.py $(profile) && exit $$status
 endef
 

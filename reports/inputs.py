@@ -1,10 +1,10 @@
 """What each page is made from: python reports/inputs.py quick [--budget 0.5] [--only 02] [--again]
 
 Writes reports/<profile>/notebooks/NN.inputs for the chosen notebooks and prints what make is to
-bring up to date. The file changes only when the content of something that the run depends on has
-changed, so make has two dates to compare: this file's and the executed notebook's. With --minutes
-a share of the epochs is chosen (minutes.py), and this file keeps it: a build that was killed and
-is started again goes on with it.
+bring up to date: where this file is newer than the executed notebook. The file changes only when
+the content of something that the run depends on has changed, so two dates are all to compare. With
+--minutes a share of the epochs is chosen (minutes.py), and this file keeps it: a build that was
+killed and is started again goes on with it.
 """
 
 import argparse
@@ -44,10 +44,11 @@ def main(argv=None, root=ROOT):
     except (UsageError, minutes.PlanError, Unreadable, OSError) as error:
         print(f"{args.profile} report: {error}", file=sys.stderr)
         return 2
-    if unchanged := [name[:2] for name in chosen if is_current(out / "notebooks" / name)]:
+    stale = [name for name in chosen if not is_current(out / "notebooks" / name)]
+    if unchanged := [name[:2] for name in chosen if name not in stale]:
         again = "AGAIN=1 runs it" if len(unchanged) == 1 else "AGAIN=1 runs them"
         print(f"{', '.join(unchanged)}: unchanged, not run again ({again})", file=sys.stderr)
-    print(*(f"reports/{args.profile}/notebooks/{name}.ipynb" for name in chosen))
+    print(*(f"reports/{args.profile}/notebooks/{name}.ipynb" for name in stale))
     return 0
 
 

@@ -161,7 +161,7 @@ def to_run(root, profile="quick", *words):
     return re.findall(rf"run.py {profile} (\w+)", done.stdout)
 
 
-def wait_for(path, seconds=60):
+def wait_for(path, seconds=300):
     end = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < end, f"{path.name} did not come"

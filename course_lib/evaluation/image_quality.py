@@ -153,11 +153,22 @@ def _slices(real, fake, n_patches, n_directions, generator):
 
 def _wasserstein(real, fake, n_patches):
     """Mean distance of the sorted values, and the same without each group of pictures. Sorted
-    values stay sorted when some are left out."""
-    (real, i), (fake, j) = real.sort(1), fake.sort(1)
-    i, j = (order // n_patches % stats.N_GROUPS for order in (i, j))
-    without = [(real[i != g] - fake[j != g]).abs().mean().item() for g in range(stats.N_GROUPS)]
-    return (real - fake).abs().mean().item(), without
+    values stay sorted when some are left out. By NumPy, which sorts and picks several times faster.
+    """
+    (real, i), (fake, j) = (_sorted(values.numpy(), n_patches) for values in (real, fake))
+    without = [_mean_distance(real[i != g], fake[j != g]) for g in range(stats.N_GROUPS)]
+    return _mean_distance(real, fake), without
+
+
+def _sorted(values, n_patches):
+    """Each row in order, and the group of pictures from which each of its values is."""
+    order = values.argsort(1)
+    group = np.arange(values.shape[1]) // n_patches % stats.N_GROUPS
+    return np.take_along_axis(values, order, 1), group.astype(np.uint8)[order]
+
+
+def _mean_distance(real, fake):
+    return float(np.abs(real - fake).mean(dtype=np.float64))
 
 
 def beside(real, fake, seed=0):

@@ -145,6 +145,11 @@ def ship(words):
 def problem(path):
     """What no longer holds of a shipped outcome, as text, or None: its recipe, its key, and what
     the run does in its first five steps."""
+    return _looked_at(path)[0]
+
+
+def _looked_at(path):
+    """(what no longer holds or None, the record with today's code as that of its training)."""
     record = read_json(path)
     about = record["about"]
     recipe, measure = function_of(about["recipe"]), function_of(about["evaluate"][0])
@@ -154,9 +159,28 @@ def problem(path):
     fresh = keys.identity(
         keys.name_of(recipe), settings, about["epochs"], measured, sets.digest(*tensors)
     )
+    behaviour = fingerprint.Behaviour(recipe, tensors, about)
     if fresh["key"] != about["key"]:
-        return f"today's code gives it the key {fresh['key']}"
-    return fingerprint.Behaviour(recipe, tensors, about).misbehaves(record)
+        return f"today's code gives it the key {fresh['key']}", None
+    return behaviour.misbehaves(record), record | behaviour.sources()
+
+
+def restamp():
+    """Write down today's code as that of every shipped outcome that still holds, so that opening it
+    is quick; {name: why not} of the others."""
+    refused = {}
+    for path in sorted((weights_root() / "outcomes").glob("*.json")):
+        try:
+            fault, record = _looked_at(path)
+        except sets.DataMissing as error:
+            fault = f"its data are not here. {error}"
+        except (AttributeError, ModuleNotFoundError) as error:
+            fault = f"its recipe or its measure is gone: {error}"
+        if fault:
+            refused[path.stem] = fault
+        elif record != read_json(path):
+            write_json(path, record)
+    return refused
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@
 
 ship moves a run from the cache to weights/, so that from then on everybody opens the same numbers;
 measure does the same with the finished measurements of a shipped run on some pictures.
-restamp writes down today's code as that of a run only where its first five steps are the same; for
-a recipe that has another name now: restamp --renamed models.vae.recipe=models.vae.train.
+restamp writes down today's code as that of a run only where its first five steps are the same, and
+as that which measured after each epoch where a notebook here has opened the run and found the same
+(make report does); for a recipe that has another name now:
+restamp --renamed models.vae.recipe=models.vae.train.
 """
 
 import argparse
@@ -20,7 +22,14 @@ import sys
 from course_lib.atomic import read_json, write_bytes, write_json
 from course_lib.data import inputs, sets
 from course_lib.paths import cache_root, weights_root
-from course_lib.training import fingerprint, keys, records, shipped_measurements
+from course_lib.training import (
+    fingerprint,
+    keys,
+    opening,
+    outcomes,
+    records,
+    shipped_measurements,
+)
 from course_lib.training.checkpoint import Damaged
 from course_lib.training.shipped_measurements import function_of, named
 
@@ -104,7 +113,19 @@ def problem(path, renamed=None):
     behaviour = fingerprint.Behaviour(recipe, tensors, fresh)
     if misfit := behaviour.misbehaves(record):
         return misfit, None
-    return None, record | {"about": about | fresh} | behaviour.sources()
+    today = behaviour.sources() | _measuring(record, recipe, tensors, fresh)
+    return None, record | {"about": about | fresh} | today
+
+
+def _measuring(record, recipe, tensors, about):
+    """Today's digests where the code that measures after each epoch was compared on this machine
+    when a notebook opened the run, else nothing: the pictures it measures have no names here."""
+    if not about["evaluate"] or about["evaluate"][0].count(" "):  # of a notebook: known by its text
+        return {}
+    evaluate = function_of(about["evaluate"][0])
+    sources = fingerprint.Behaviour(recipe, tensors, about, evaluate).sources()
+    compared = opening.remembered(record["weights_sha256"], sources, about["data_sha256"])
+    return sources if compared else {}
 
 
 def _described(recipe, tensors, about, renamed):
@@ -207,7 +228,8 @@ def _faults(path):
 def _restamp(options):
     if wrong := [pair for pair in options.renamed if pair.count("=") != 1]:
         raise ValueError(f"--renamed takes OLD=NEW, not '{wrong[0]}'")
-    return _report(restamp(dict(pair.split("=") for pair in options.renamed)))
+    renamed = dict(pair.split("=") for pair in options.renamed)
+    return _report(restamp(renamed) | outcomes.restamp())
 
 
 def _report(refused):

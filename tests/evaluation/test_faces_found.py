@@ -8,7 +8,7 @@ import torch
 
 from course_lib import data
 from course_lib.evaluation import corruptions, image_quality, stats
-from course_lib.evaluation.faces_found import close_up_share, faces_found, share_found
+from course_lib.evaluation.faces_found import CASCADE, close_up_share, faces_found, share_found
 
 N = 60
 
@@ -47,6 +47,23 @@ def test_bytes_and_floats_and_one_channel_and_any_threads_are_the_same(portraits
         assert torch.equal(faces_found(x), expected)
     finally:
         cv2.setNumThreads(1)
+
+
+def test_large_faces_first_finds_what_one_whole_search_finds(portraits):
+    """Also in pictures in which faces are hardly to be seen, so that the second search counts."""
+    x = torch.cat([portraits[0][:20], corruptions.noisy(portraits[0], 0.4)])
+    grey = [
+        cv2.resize(
+            cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), (192, 192), interpolation=cv2.INTER_LINEAR_EXACT
+        )
+        for p in to_bytes(x)
+    ]
+    wide = [cv2.copyMakeBorder(g, 48, 48, 48, 48, cv2.BORDER_REPLICATE) for g in grey]
+    stock = cv2.CascadeClassifier(str(CASCADE))
+    boxes = [stock.detectMultiScale(g, 1.1, 3, minSize=(70, 70)) for g in wide]
+    assert faces_found(x).tolist() == [len(found) > 0 for found in boxes]
+    sides = torch.tensor([found[:, 2].max() for found in boxes if len(found)])
+    assert sides.min() < 119 < sides.max(), "some are found by either search"
 
 
 def to_bytes(x):

@@ -151,12 +151,17 @@ while not pathlib.Path("here-{1}").exists():
     time.sleep(0.05)"""
 
 
-def test_the_others_go_on_after_a_failure_also_two_at_a_time(course):
+THREADS = "import os\nassert int(os.environ['OMP_NUM_THREADS']) == max(1, os.cpu_count() // 2)"
+
+
+@pytest.mark.parametrize("two", ["--jobs=2", "JOBS=2"])
+def test_the_others_go_on_after_a_failure_also_two_at_a_time(two, course):
+    """And what they share out among them are the cores."""
     cells = {"meet": MEET.format(0, 3), "bad": "1 / 0"}
     small_course.write(course, "00_bad", small_course.cells("00_bad", **cells))
-    cells = {"meet": MEET.format(3, 0)}
+    cells = {"meet": MEET.format(3, 0), "threads": THREADS}
     small_course.write(course, "03_c", small_course.cells("03_c", "3.1", **cells))
-    done = make(course, "report", "--jobs=2", "ONLY=00 03_c")
+    done = make(course, "report", two, "ONLY=00 03_c", OMP_NUM_THREADS="")
     assert done.returncode == 2
     assert "FAILED 00_bad: cell bad" in done.stderr and "FAILED 03_c" not in done.stderr
     assert sorted(small_course.ran(course)) == ["00_bad", "03_c"]
@@ -179,7 +184,7 @@ def test_build_killed_in_the_middle_loses_nothing_finished(course):
     )
     small_course.write(course, "02_b", small_course.cells("02_b", "2.1", wait=wait))
     with subprocess.Popen(
-        ["make", "READY=", "report"],
+        ["make", "READY=", "report", "JOBS=1"],
         cwd=course,
         env=small_course.environment(),
         stdout=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ from toy_family import pictures, recipe
 from course_lib.atomic import read_json, write_json
 from course_lib.data import inputs
 from course_lib.models import vae
-from course_lib.training import outcomes, records, runs
+from course_lib.training import fingerprint, outcomes, records, runs
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +99,33 @@ def test_a_changed_loss_does_not_hold(shipped, monkeypatch):
     double = lambda *a, **k: {name: 2 * term for name, term in loss(*a, **k).items()}
     monkeypatch.setattr(vae, "loss", double)
     assert "step 1" in outcomes.problem(path)
+
+
+def test_restamp_writes_down_the_code_that_behaves_alike(shipped, no_training, monkeypatch):
+    path, made = shipped
+    monkeypatch.setattr(fingerprint, "source_digest", lambda f: "other text")
+    assert outcomes.restamp() == {}
+    assert read_json(path)["source_sha256"] == "other text"
+    no_training()
+    monkeypatch.setattr(fingerprint, "fingerprint", lambda *a: pytest.fail("compared again"))
+    x = [inputs.tensor(WORDS[0])]
+    again = outcomes.outcome_or_train(vae.recipe, x, SMALL, 1, vae.held_out, x)
+    assert again.numbers == made.numbers
+
+
+@pytest.mark.parametrize("change", ["otherwise", "gone"])
+def test_restamp_refuses_what_does_not_hold_and_says_why(change, shipped, monkeypatch):
+    path, _ = shipped
+    before, loss = path.read_bytes(), vae.loss
+    monkeypatch.setattr(fingerprint, "source_digest", lambda f: "other text")
+    if change == "gone":
+        monkeypatch.delattr(vae, "recipe")
+    else:
+        double = lambda *a, **k: {name: 2 * term for name, term in loss(*a, **k).items()}
+        monkeypatch.setattr(vae, "loss", double)
+    (why,) = outcomes.restamp().values()
+    assert {"otherwise": "step 1", "gone": "recipe"}[change] in why
+    assert path.read_bytes() == before
 
 
 def test_a_history_is_kept_shipped_and_opened_like_numbers(no_training):

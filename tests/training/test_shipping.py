@@ -286,6 +286,21 @@ def test_restamp_refuses_what_behaves_otherwise(shipped, monkeypatch, capsys):
     assert "step 1: kl is" in capsys.readouterr().err
 
 
+def test_restamp_takes_what_a_notebook_has_found_of_the_code_that_measures(monkeypatch, capsys):
+    x = inputs.tensor(WORDS[0])
+    measured = dict(evaluate=vae.held_out, held=[x])
+    path = shipping.ship(records.name_of(train(**measured).about), WORDS)
+    first = json.loads(path.read_text())["evaluate_sha256"]
+    monkeypatch.setattr(fingerprint, "source_digest", lambda f: f"other text of {f.__name__}")
+    assert shipping.main(["restamp"]) == 0
+    assert json.loads(path.read_text())["evaluate_sha256"] == first, "nobody has compared it"
+    assert train(**measured).about["shipped"] == path.stem
+    assert shipping.main(["restamp"]) == 0
+    record = json.loads(path.read_text())
+    assert record["evaluate_sha256"] == "other text of held_out"
+    assert record["source_sha256"] == "other text of recipe"
+
+
 def test_restamp_follows_a_recipe_to_its_new_name(shipped, untrained, monkeypatch):
     trained = copied(vae.recipe)
     monkeypatch.setattr(vae, "trained", trained, raising=False)
