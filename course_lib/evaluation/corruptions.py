@@ -4,11 +4,12 @@ anybody believes it. Each function takes and returns pictures (N, C, H, W) in [0
 
 import torch
 import torch.nn.functional as F
-from torchvision.transforms.functional import gaussian_blur
 
 
 def blurred(x, sigma):
     """Gaussian blur; sigma in pixels."""
+    from torchvision.transforms.functional import gaussian_blur  # takes seconds, few need it
+
     return gaussian_blur(x, 2 * round(3 * sigma) + 1, sigma)
 
 
