@@ -151,12 +151,15 @@ def session(cells, about, line):
         wall = 180 + (about["seconds"] + 10) * len(cells)
         process = PROCESSES.Process(target=run, args=(str(folder), cells, about, line))
         process.start()
+        if line:
+            line.close()
         process.join(wall)
         if process.is_alive():
             process.kill()
             process.join()
         lines = folder / "lines"
-        return [json.loads(note) for note in lines.read_text().splitlines()] if lines.exists() else []
+        notes = lines.read_text().splitlines() if lines.exists() else []
+        return [json.loads(note) for note in notes]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
