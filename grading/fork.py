@@ -18,7 +18,7 @@ def line(library, imports):
     with theirs:
         try:
             socket.send_fds(orders(library, imports), [b"."], [theirs.fileno()])
-        except BrokenPipeError:  # it was killed
+        except ConnectionError:  # it was killed
             orders.cache_clear()
             socket.send_fds(orders(library, imports), [b"."], [theirs.fileno()])
     return ours
