@@ -23,7 +23,7 @@ own = ("/tmp/.ipython", "/dev/null", "pipe:", "socket:", "anon_inode:")
 modules = [m for m in gc.get_objects() if isinstance(m, types.ModuleType)]
 print(json.dumps({
     "rights": lines("status", rights), "limits": lines("limits"), "network": lines("net/dev"),
-    "mounts": sorted(l.split()[4] + l.split()[5] for l in lines("mountinfo") if "/k" not in l),
+    "mounts": sorted(" ".join(m.split()[4:6]) for m in lines("mountinfo") if "/k " not in m),
     "files": [place for place in places if not place.startswith(own)],
     "root": sorted(os.listdir("/")), "tmp": sorted(n[:1] for n in os.listdir("/tmp")),
     "here": os.getcwd(), "environment": sorted(os.environ.items()), "path": [p for p in sys.path if p],
