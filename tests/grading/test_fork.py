@@ -1,4 +1,4 @@
-"""A kernel that is forked is locked in like one that the sandbox starts itself, and knows no more."""
+"""A kernel that is forked is locked in like one that is started, and knows no more."""
 
 import json
 import os
@@ -26,7 +26,8 @@ print(json.dumps({
     "mounts": sorted(" ".join(m.split()[4:6]) for m in lines("mountinfo") if "/k " not in m),
     "files": [place for place in places if not place.startswith(own)],
     "root": sorted(os.listdir("/")), "tmp": sorted(n[:1] for n in os.listdir("/tmp")),
-    "here": os.getcwd(), "environment": sorted(os.environ.items()), "path": [p for p in sys.path if p],
+    "here": os.getcwd(), "environment": sorted(os.environ.items()),
+    "path": [place for place in sys.path if place],
     "grader": sorted(m.__name__ for m in modules if m.__name__.startswith("grading")),
     "uids": len({os.getuid(), os.geteuid(), *os.getresgid()}), "session": os.getsid(0) != 0,
 }))
