@@ -130,13 +130,11 @@ def setup(own, names, texts):
 
 def in_kernel(cells, about):
     """({question: verdict}, outputs) of cells run in one kernel: a fork, and where that cannot be
-    had, a new one. RuntimeError where no kernel starts, which is no student's fault."""
-    notes = []
-    if not about["unsafe"]:
-        notes = session(cells, about, fork.line(about["library"], imports(about["names"])))
-    notes = notes or session(cells, about, None)
+    had, a new one. RuntimeError where no kernel gets ready, which is no student's fault."""
+    line = None if about["unsafe"] else fork.line(about["library"], imports(about["names"]))
+    notes = (line and session(cells, about, line)) or session(cells, about, None)
     if not notes:
-        raise RuntimeError("no kernel could be started")
+        raise RuntimeError("no kernel could be started, or the staff's imports fail in it")
     verdicts = {n["question"]: scored(n) for n in notes if n["kind"] == "verdict" and n["question"]}
     sources = {(c["question"], c["part"]): c["source"] for c in cells}
     shown = [n for n in notes if n["kind"] == "outputs" and n["question"]]

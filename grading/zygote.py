@@ -35,6 +35,7 @@ def serve(imports):
     gc.freeze()  # what is never collected is never copied
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(fileno=os.dup(0)) as orders:
+        orders.send(b".")
         while (order := socket.recv_fds(orders, 1, 1))[0]:
             if os.fork() == 0:
                 lend(order[1][0])

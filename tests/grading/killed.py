@@ -38,7 +38,7 @@ def broken(folder, out, n, kills, chance):
         while graded(out) < kill * n // kills and process.poll() is None:
             ran |= family(process)
             time.sleep(0.1)
-        wait(process, chance.uniform(0, 8 if kill % 5 else 30), ran)
+        wait(process, chance.uniform(0, 2 if kill % 5 else 20), ran)
         ran |= family(process)
         own = workers(process)
         alone = kill % 4 == 3 and own != []

@@ -71,7 +71,10 @@ def test_where_no_fork_can_be_had_a_kernel_is_started(monkeypatch):
     assert shown[0]["outputs"].strip() == "it ran"
 
 
-def test_where_no_kernel_starts_nobody_loses_points(monkeypatch):
-    monkeypatch.setattr(grade, "session", lambda cells, about, line: [])
+def test_where_the_staffs_imports_fail_nobody_loses_points(monkeypatch):
+    monkeypatch.setattr(fork, "line", lambda library, imports: None)
+    about = {"seed": 1, "seconds": 20, "library": str(work.library()), "unsafe": False}
+    cells = [{"question": "", "part": "setup", "source": "import nowhere"}]
+    cells += [{"question": "2.1", "part": "task", "source": "1"}]
     with pytest.raises(RuntimeError, match="no kernel"):
-        grade.in_kernel([], {"unsafe": True})
+        grade.in_kernel(cells, about | {"functions": {}, "names": ()})
