@@ -6,8 +6,11 @@ it. What was graded before stays as it is; started again after a kill, it grades
 
 import argparse
 import os
+import shutil
 import sys
+import tempfile
 from collections import defaultdict
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from course_lib.atomic import Busy, locked
@@ -110,7 +113,7 @@ def guard(out, names, how):
         pass
     print("first the staff's own answers, and the untouched release ...", flush=True)
     for share, student in ((1.0, "the staff's answers"), (0.0, "the untouched release")):
-        record = work.graded(expected(student, names, share), how, records.checks_digest())
+        record = cluster.attempted(expected(student, names, share), how)
         for name, found in record["notebooks"].items():
             for question, verdict in found["verdicts"].items():
                 if verdict["share"] != share:
@@ -134,5 +137,14 @@ def expected(student, names, share):
     return work.job(student, handed)
 
 
+def own_temporary_folder():
+    """One folder for all temporary files, of the workers too: removed when all else has ended, and
+    after a kill by the next grader's sweep."""
+    folder = tempfile.mkdtemp(prefix=f"g{os.getpid()}-", dir="/tmp")
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-200)
+
+
 if __name__ == "__main__":
+    own_temporary_folder()
     sys.exit(main())

@@ -1,16 +1,18 @@
 """Grade one notebook of one student: which cells are taken, in which kernels they run, and what
 became of each question."""
 
+import ast
 import json
 import multiprocessing
 import os
 import re
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from course_lib.course import slices
-from grading import course, cut
+from grading import course, cut, fork
 
 DEFINITION = re.compile(r"(import|from|def|class) |@|\w+ = lambda\b")
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -29,13 +31,13 @@ def grade(nb, given, about):
     asked = {q.name: q for q in course.questions(nb)}
     about = about | {"functions": {name: q.functions for name, q in asked.items()}}
     verdicts = {name: why for name, q in asked.items() if (why := untouched(nb, q, given))}
-    shown = []
-    todo = [name for name in asked if name not in verdicts]
-    while left := [name for name in todo if name not in verdicts]:
+    shown, again = [], []
+    while left := [name for name in asked if name not in verdicts]:
         found, outputs = in_kernel(cells_of(nb, asked, left, given, about["seed"]), about)
         verdicts |= found or {left[0]: failed("it could not be run to an end")}
+        again += suspects(asked, found, given)
         shown += outputs
-    for name in suspects(asked, todo, verdicts, given):
+    for name in again:
         alone = cells_of(nb, asked, [name], given, about["seed"])
         found, outputs = in_kernel(alone, about)
         if found.get(name, verdicts[name])["share"] > verdicts[name]["share"]:
@@ -60,10 +62,10 @@ def untouched(nb, q, given):
     return None
 
 
-def suspects(asked, todo, verdicts, given):
+def suspects(asked, found, given):
     """Questions without full points that ran after another such one, in one kernel: whatever that
     one left behind must not count against them. Those that hold a stub stop by themselves."""
-    weak = [name for name in todo if verdicts[name]["share"] < 1]
+    weak = [name for name in asked if name in found and found[name]["share"] < 1]
     stub = "raise NotImplementedError"
     return [n for n in weak[1:] if not any(stub in text(given, i) for i in asked[n].tasks)]
 
@@ -127,20 +129,49 @@ def setup(own, names, texts):
 
 
 def in_kernel(cells, about):
-    """({question: verdict}, outputs) of cells run in one kernel, by a process of its own."""
+    """({question: verdict}, outputs) of cells run in one kernel: a fork, and where that cannot be
+    had, a new one. RuntimeError where no kernel gets ready, which is no student's fault."""
+    line = None if about["unsafe"] else fork.line(about["library"], imports(about["names"]))
+    notes = (line and session(cells, about, line)) or session(cells, about, None)
+    if not notes:
+        raise RuntimeError("no kernel could be started, or the staff's imports fail in it")
+    verdicts = {n["question"]: scored(n) for n in notes if n["kind"] == "verdict" and n["question"]}
+    sources = {(c["question"], c["part"]): c["source"] for c in cells}
+    shown = [n for n in notes if n["kind"] == "outputs" and n["question"]]
+    return verdicts, [n | {"source": sources[n["question"], n["part"]]} for n in shown]
+
+
+def session(cells, about, line):
+    """What a process of its own noted of the cells that it ran in one kernel."""
     # A short path, as sockets have 107 bytes; whose it is, so that it can be swept up.
     folder = Path(tempfile.mkdtemp(prefix=f"g{os.getpid()}-", dir="/tmp"))
     try:
         wall = 180 + (about["seconds"] + 10) * len(cells)
-        process = PROCESSES.Process(target=run, args=(str(folder), cells, about))
+        process = PROCESSES.Process(target=run, args=(str(folder), cells, about, line))
         process.start()
+        if line:
+            line.close()
         process.join(wall)
         if process.is_alive():
             process.kill()
             process.join()
-        return read(folder, cells)
+        lines = folder / "lines"
+        notes = lines.read_text().splitlines() if lines.exists() else []
+        return [json.loads(note) for note in notes]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def imports(names):
+    """The staff's imports for the questions of some notebooks, as text: what a zygote has ready."""
+    chosen = []
+    for nb in map(course.notebooks().get, names):
+        asked, given = {q.name: q for q in course.questions(nb)}, {c.id: c.source for c in nb.cells}
+        source = cells_of(nb, asked, list(asked), given, 0)[0]["source"]
+        nodes = [n for n in slices.parsed(source) if isinstance(n, ast.Import | ast.ImportFrom)]
+        chosen += map(ast.unparse, nodes)
+    return "\n".join(dict.fromkeys(chosen))
 
 
 def sweep():
@@ -151,21 +182,10 @@ def sweep():
             shutil.rmtree(path, ignore_errors=True)
 
 
-def run(folder, cells, about):
+def run(folder, cells, about, line):
     from grading import session  # already there in the process that this one is forked from
 
-    session.run(folder, cells, about)
-
-
-def read(folder, cells):
-    """The verdicts and outputs that a session wrote down before it ended."""
-    lines = folder / "lines"
-    written = lines.read_text().splitlines() if lines.exists() else []
-    notes = [json.loads(line) for line in written]
-    verdicts = {n["question"]: scored(n) for n in notes if n["kind"] == "verdict" and n["question"]}
-    sources = {(c["question"], c["part"]): c["source"] for c in cells}
-    shown = [n for n in notes if n["kind"] == "outputs" and n["question"]]
-    return verdicts, [n | {"source": sources[n["question"], n["part"]]} for n in shown]
+    session.run(folder, cells, about, line)
 
 
 def scored(note):

@@ -28,8 +28,9 @@ class Client(BlockingKernelClient):
         return super()._create_connected_socket(channel, identity)
 
 
-def managed(folder, library, unsafe):
-    """A KernelManager class whose kernels run in the sandbox, their sockets in `folder`."""
+def managed(folder, library, unsafe, line):
+    """A KernelManager class whose kernels run in the sandbox, their sockets in `folder`: forked by
+    a zygote at the other end of a line, or where that is None, from nothing."""
 
     class Sandboxed(KernelManager):
         def __init__(self, **given):
@@ -40,6 +41,7 @@ def managed(folder, library, unsafe):
         @property
         def kernel_spec(self):
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            argv = ["cat"] if line else argv
             more = {"PYTHONPATH": str(library)}
             if unsafe:
                 argv = ["env", *(f"{name}={value}" for name, value in more.items()), *argv]
@@ -48,6 +50,14 @@ def managed(folder, library, unsafe):
                 argv = sandbox.command(argv, readable, folder, more=more)
             # A signal would end bwrap, not the cell.
             return KernelSpec(argv=argv, language="python", interrupt_mode="message")
+
+        async def _async_launch_kernel(self, kernel_cmd, **given):
+            if line:
+                line.send(self.connection_file.encode())
+                given |= {"stdin": line, "stdout": line}
+            await super()._async_launch_kernel(kernel_cmd, **given)
+            if line:
+                line.close()
 
         def write_connection_file(self, **given):
             super().write_connection_file(**given)
@@ -84,7 +94,7 @@ def written(folder):
     return sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(folder))
 
 
-def install(folder, library, unsafe):
-    """From now on nbval starts its kernels here."""
-    nbval.kernel.KernelManager = managed(str(folder), library, unsafe)
+def install(folder, library, unsafe, line):
+    """From now on nbval starts its kernel here."""
+    nbval.kernel.KernelManager = managed(str(folder), library, unsafe, line)
     nbval.kernel.RunningKernel.get_message = get_message

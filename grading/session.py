@@ -23,10 +23,11 @@ MOST_MEMORY = 6 << 30
 MOST_SHOWN = 20_000  # characters of a cell's outputs that are kept for the feedback
 
 
-def run(folder, cells, about):
+def run(folder, cells, about, line):
     """Run `cells`, dicts of question, part, source, in a new kernel; verdicts go to `folder`.
 
-    about: seed, seconds (a cell), library, unsafe, functions ({question: names}).
+    about: seed, seconds (a cell), library, unsafe, functions ({question: names}). line: to a zygote
+    that forks the kernel, or None.
     """
     threading.Thread(target=end_with_parent, args=(folder,), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
@@ -35,10 +36,11 @@ def run(folder, cells, about):
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     (folder / "k").mkdir(mode=0o700)
-    kernel.install(folder / "k", about["library"], about["unsafe"])
+    kernel.install(folder / "k", about["library"], about["unsafe"], line)
     nbformat.write(notebook(cells), folder / "nb.ipynb")
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval alone
     words = ["-q", "-p", "nbval.plugin", "-p", "no:cacheprovider", "--nbval-lax"]
+    words += ["-p", "no:unraisableexception"]  # it collects garbage ten times, of all imports
     words += [f"--rootdir={folder}", "-c", "/dev/null"]
     words += [f"--nbval-kernel-startup-timeout={START}", f"--junitxml={folder / 'junit.xml'}"]
     pytest.main([*words, str(folder / "nb.ipynb")], plugins=[Watch(folder, about)])
@@ -87,6 +89,8 @@ class Watch:
         try:
             yield
         except Exception as error:
+            if part == "setup":  # staff's alone, before anything of a student: not their fault
+                pytest.exit(str(error), 3)
             self.note("outputs", **item.grading, outputs=shown(item.test_outputs))
             if ended(error, item):
                 self.judged(q, reason=self.ending(error, item, seconds))

@@ -23,6 +23,7 @@ def graded(one, how, checks):
     if checks != records.checks_digest():
         raise RuntimeError("this worker has another version of the course: update its checkout")
     about = how | {"seed": secrets.randbits(40), "library": str(library())}
+    about |= {"names": tuple(one["notebooks"])}
     notebooks = {name: notebook(name, handed, about) for name, handed in one["notebooks"].items()}
     facts = {"student": one["student"], "digest": records.job_digest(one, how)}
     return facts | {"seed": about["seed"], "unsafe": how["unsafe"], "notebooks": notebooks}

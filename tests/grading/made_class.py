@@ -1,9 +1,10 @@
-"""A class of 60, made: good, partly right, wrong in each named way, and hostile.
+"""A class of 60, made: good, partly right, wrong in each named way, and hostile; for a larger one
+the same students again.
 
     python tests/grading/made_class.py FOLDER [N]     writes notebooks and expected.json beside them
     python tests/grading/made_class.py FOLDER OUT     what was graded otherwise than designed
 
-N: only so many of them, from all kinds.
+N: so many of them, from all kinds.
 
 expected.json holds {student: {question: share}}: what the grader has to find.
 """
@@ -87,6 +88,8 @@ def hostile(everything):
 def write(folder, n=None):
     folder.mkdir(parents=True, exist_ok=True)
     made, expected = students(), {}
+    rounds = -(-(n or len(made)) // len(made))
+    made = {f"{student}{'x' * i}": own for i in range(rounds) for student, own in made.items()}
     chosen = [list(made)[i * len(made) // n] for i in range(n)] if n else made
     for student in chosen:
         given, shares = made[student]
