@@ -33,7 +33,7 @@ def image_grid(x, columns=8, title="", rows=None, heads=None, scale=0.9):
     inner_width, inner_height = columns * scale, n_rows * scale * height / width  # inches
     left = 0.1 + 0.075 * max((len(r) for r in rows), default=0) if rows else 0.0
     broken = partial(textwrap.fill, break_long_words=False, break_on_hyphens=False)
-    heads = [broken(head, max(int(scale / 0.075), 1)) for head in heads or []]
+    heads = [broken(str(head), max(int(scale / 0.075), 1)) for head in heads or []]
     lines = max((h.count("\n") + 1 for h in heads), default=0)
     top = 0.08 * bool(heads) + 0.14 * lines + 0.3 * bool(title)
     outer_width, outer_height = left + inner_width, top + inner_height
