@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from torch.nn import functional as F
 
 TEN = matplotlib.color_sequences["tab10"]
@@ -74,6 +75,8 @@ def curves(tables, terms, x="epoch", ylabel="nats per image", log=(), title=""):
             axis.plot(table[x], table[term], color=colour, label=name, marker=".", markersize=4)
         if term in log:
             axis.set_yscale("log")
+            axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axis.yaxis.set_major_formatter(LogFormatter())  # 20, not 2 x 10^1
         axis.xaxis.get_major_locator().set_params(integer=True)  # half an epoch is no mark
         axis.grid(alpha=0.25)
         if i == 0 and len(tables) > 1:
