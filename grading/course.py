@@ -69,10 +69,12 @@ def question(name, cells):
     return Question(name, ids, tuple(defined), about["points"], about.get("text", 0))
 
 
+@cache
 def functions(source):
     """The names of the functions that a task cell asks for, in order."""
     given = names(source)[0]
-    return [name for name in re.findall(r"^def (\w+)\(", source, re.MULTILINE) if name in given]
+    found = re.findall(r"^def (\w+)\(", source, re.MULTILINE)
+    return tuple(name for name in found if name in given)
 
 
 def prepared(nb):

@@ -4,6 +4,7 @@ text: escaped by the templates, control characters made visible, and no script m
 import base64
 import io
 import re
+from functools import cache
 
 import pandas as pd
 import seaborn as sns
@@ -19,6 +20,7 @@ templates.filters["visible"] = records.visible
 templates.filters["title"] = lambda name: titles().get(name, "")
 
 
+@cache
 def titles():
     """{question: its title}."""
     found = {}
