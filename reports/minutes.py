@@ -13,8 +13,6 @@ from typing import NamedTuple
 import execute
 from rehearse import Rehearsal, rehearse
 
-from course_lib.training.rehearsal import SAVING
-
 WHOLE, LEAST = 1.0, 0.001  # shares; the least is one epoch a training
 
 
@@ -51,6 +49,8 @@ class Page(NamedTuple):
 
 
 def seconds_of(rest, costs):
+    from course_lib.training.rehearsal import SAVING  # torch, which a build does not wait for
+
     return rest + SAVING * sum(costs)
 
 

@@ -62,6 +62,7 @@ def test_settings_locale_and_path_of_a_reader_change_nothing(tmp_path, hostile, 
             done = small_course.python(
                 root, f"reports/{words}", **hostile | {"PYTHONPATH": str(root)}
             )
+            assert done.returncode == 0, done.stderr
     assert done.returncode == 0, done.stderr
     facts = json.loads((root / "notebooks" / "facts.json").read_text())
     assert facts == {
