@@ -214,7 +214,7 @@ def test_a_chosen_share_holds_until_something_changes_or_it_is_asked_for_anew(
     assert first == {"profile": "quick", "minutes": 21.0, "budget": first["budget"]}
     assert 0.47 < first["budget"] < 0.53 and len(rehearsed) == 2
     # Killed and started again, on a machine that is slower by now, also where it was asked for anew
-    monkeypatch.setattr(minutes, "SAVING", 2.0)
+    monkeypatch.setattr("course_lib.training.rehearsal.SAVING", 2.0)
     assert chosen(root, *words) == chosen(root, *words, "--again") == first
     assert len(rehearsed) == 2
     assert run.run(root, "quick", "01_a") is None
