@@ -84,7 +84,7 @@ def draw(axis, sizes, speeds, label, title):
     axis.loglog(sizes, speeds, "o-", color=COLOURS[0])
     axis.set_xlabel(label, fontsize=8)
     axis.set_title(title, fontsize=9)
-    axis.set_ylim(min(speeds) / 3, max(speeds) * 3)
+    axis.set_ylim(max(speeds) / 300, max(speeds) * 3)  # the same decades in every panel
     axis.grid(alpha=0.3)
     axis.tick_params(labelsize=8)
 

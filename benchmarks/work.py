@@ -79,7 +79,7 @@ def opening(n=200_000):
     with cache:
         large, small = made_set.make("large", n), made_set.make("small", n // 100)
 
-    def opened(name):
+    def opened(name, kept=folder):  # the folder is there as long as this function
         with cache:
             data.load(name)
 

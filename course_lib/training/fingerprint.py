@@ -36,7 +36,7 @@ def fingerprint(recipe, tensors, settings, epochs):
     with torch.random.fork_rng(devices=[]):
         step, batches = _start(recipe, tensors, settings)
         n_steps = epochs * len(batches)
-        losses = [_plain(step(*batch)) for batch in first(batches, min(N_STEPS, n_steps))]
+        losses = [plain(step(*batch)) for batch in first(batches, min(N_STEPS, n_steps))]
         sums = {name: _sums(part) for name, part in step.parts.items() if _is_module(part)}
         rates = _rates(step, n_steps - len(losses))
         awake = _awake(*_start(recipe, tensors, settings))
@@ -89,7 +89,7 @@ def _perturb(step):
 
 def _awake(step, batches):
     _perturb(step)
-    return _plain(step(*next(first(batches, 1))))
+    return plain(step(*next(first(batches, 1))))
 
 
 def first(batches, n_steps):
@@ -98,7 +98,8 @@ def first(batches, n_steps):
     return itertools.islice(itertools.chain.from_iterable(epochs), n_steps)
 
 
-def _plain(terms):
+def plain(terms):
+    """The terms of a step as numbers; a GPU has finished the step by then."""
     return {name: float(term) for name, term in terms.items()}
 
 

@@ -14,7 +14,7 @@ from functools import partial
 import pandas as pd
 
 from course_lib.training import distributed, keys
-from course_lib.training.fingerprint import first
+from course_lib.training.fingerprint import first, plain
 from course_lib.training.loop import set_training
 
 N_STEPS, SECONDS = 10, 2.0  # timed are so many steps, or those of so many seconds
@@ -77,14 +77,10 @@ def _timed_steps(step, batches, n):
     has to find its memory, counts only where it is the only one."""
     stream = first(batches, n)
     if n > 1:
-        _plain(step(*next(stream)))
+        plain(step(*next(stream)))
     begun, over, done = time.perf_counter(), False, 0
     while not over:
-        row = _plain(step(*next(stream)))  # a GPU has finished the step when its terms are read
+        row = plain(step(*next(stream)))
         seconds, done = time.perf_counter() - begun, done + 1
         over = done >= n - 1 or distributed.on_rank_zero(partial(operator.gt, seconds, SECONDS))
     return row, seconds / done
-
-
-def _plain(terms):
-    return {name: float(term) for name, term in terms.items()}
