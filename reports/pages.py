@@ -186,7 +186,7 @@ def environment():
     )
     made.filters["inline"] = inline_markdown
     sayings = (wording.number, wording.ordered, wording.day, wording.duration, wording.short)
-    for made_by in (*sayings, wording.budget):
+    for made_by in (*sayings, wording.gigabytes, wording.budget):
         made.filters[made_by.__name__] = made_by
     made.globals["code_css"] = code_css()
     made.globals["views_css"] = live.style()

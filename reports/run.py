@@ -8,6 +8,7 @@ the last good page stays.
 import contextlib
 import json
 import os
+import resource
 import shutil
 import sys
 import time
@@ -112,7 +113,7 @@ def publish_run(root, profile, name, work):
     about = {"title": title, "questions": questions, "figures": sorted(figures), **parameters}
     about["opened"] = store.opened(work / "results")
     about |= {"live": moving, "live_files": sorted(live_files)}
-    about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds}
+    about |= {"built": time.strftime("%Y-%m-%d"), "seconds": seconds, "memory": most_memory()}
     part = {"about": about, "results": results, "answers": answers}
     nb.metadata.pop("widgets", None)  # megabytes for sliders that nobody answers
     pictures.refer(nb, name)
@@ -156,6 +157,12 @@ def execute_watched(root, name, work, parameters):
     with progress.bar(nb, name) as (watch, tell):
         nb = execute.execute(nb, root, work, parameters, watch, tell, limit)
     return nb, round(time.perf_counter() - start, 1)
+
+
+def most_memory():
+    """The most memory, bytes, that a process begun here has held: of a kernel, which has ended."""
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
 
 
 if __name__ == "__main__":

@@ -41,6 +41,11 @@ def duration(seconds):
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def gigabytes(n_bytes):
+    """1514000000 -> 1.5 GB of memory."""
+    return f"{n_bytes / 1e9:.1f} GB of memory"
+
+
 def budget(about):
     """How much of its epochs a page was trained for: 0.31, chosen to fit into 60 minutes."""
     within = f", chosen to fit into {about['minutes']:g} minutes" if about.get("minutes") else ""

@@ -9,6 +9,7 @@ learns to read tells nothing.
 
 import math
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from course_lib.data.batches import Batches
 from course_lib.models import gan
 from course_lib.training import adversarial
 
-CLEAR = 0.3  # weight of a code for real pictures, where the code has a reader of its own
+AGREE = 8.0  # weight of `agree` against reading: real digits shall form the codes, early on
 
 
 def read(output, c):
@@ -36,19 +37,26 @@ def bound(cross_entropy, n_codes):
 
 
 def discriminator_loss(real, fake, c, weight=1.0, on_real=0.0):
-    """gan.hinge, and reading the code off generated pictures. on_real: weight of `clear`, with
-    which real pictures, too, are to have a code."""
+    """gan.hinge, and reading the code off generated pictures. on_real: weight of `agree`, with
+    which real pictures, too, get codes; real is then a ReadTwice."""
     terms, extra = gan.hinge(real, fake, c), weight * read(fake, c)
-    loss = terms["loss"] + extra - on_real * clear(real) if on_real else terms["loss"] + extra
-    return terms | {"loss": loss, "read code": extra}
+    terms |= {"loss": terms["loss"] + extra, "read code": extra}
+    if on_real:
+        terms["agree"] = agree(*real.views)
+        terms["loss"] = terms["loss"] - on_real * terms["agree"]
+    return terms
 
 
-def clear(output):
-    """What the reader's own answers tell of real pictures, nats: high where each picture gets one
-    code surely and all codes occur equally often (Krause and others 2010)."""
-    p = output.c_logits.softmax(1)
-    entropy = lambda p: -(p * p.clamp(min=1e-9).log()).sum(-1)
-    return entropy(p.mean(0)) - entropy(p).mean()
+def agree(first, second, balance=1.5):
+    """What the codes of two disguises of the same pictures tell of one another, nats: the logits
+    first and second are (B, K). With balance 1 it is their mutual information, the batch taken for
+    all pictures (Ji, Henriques & Vedaldi 2019, equation 3), highest where each picture has one code
+    in any disguise and all codes are equally frequent. A larger balance counts the latter more:
+    with 1, two digits soon share a code."""
+    joint = first.softmax(1).T @ second.softmax(1) / len(first)
+    joint = ((joint + joint.T) / 2).clamp(min=1e-9)
+    share = joint.sum(0)
+    return (joint * (joint.log() - balance * (share.log() + share.log()[:, None]))).sum()
 
 
 def generator_loss(fake, c, weight=1.0):
@@ -107,8 +115,17 @@ def random_codes(x, n_codes):
     return F.one_hot(torch.randint(n_codes, (len(x),), device=x.device), n_codes).to(x)
 
 
+class ReadTwice(NamedTuple):
+    """gan.DiscriminatorOutput of pictures that were read in two disguises, views (2, B, K);
+    c_logits is the mean of both."""
+
+    score: torch.Tensor
+    c_logits: torch.Tensor
+    views: torch.Tensor
+
+
 class OwnReader(gan.Discriminator):
-    """The code is read by a trunk of its own, off the pictures in disguise (warp_strongly).
+    """The code is read by a trunk of its own, off the pictures in two disguises (warp_strongly).
 
     The score then judges pictures as they are, and reading, without spectral norm and with batch
     norm, is learned faster. What the disguise changes, no code can mean.
@@ -123,8 +140,9 @@ class OwnReader(gan.Discriminator):
         )  # fmt: skip
 
     def forward(self, x):
-        output = super().forward(x)
-        return output._replace(c_logits=self.reader(2 * warp_strongly(x) - 1))
+        disguised = torch.cat([warp_strongly(x), warp_strongly(x)])
+        views = self.reader(2 * disguised - 1).unflatten(0, (2, -1))
+        return ReadTwice(super().forward(x).score, views.mean(0), views)
 
 
 def _read(n_in, n_out):
@@ -153,8 +171,8 @@ def recipe(
 ):
     """x uint8 (N, C, S, S) with S 32 or 64; no labels. embedding: size of the code's vector, 0 for
     one-hot; unit_length, fixed: as in Embedded. disguise: the discriminator sees all pictures
-    strongly warped, not just shifted; own_reader: only the reader of the code does, and real
-    pictures are to have a code as well."""
+    strongly warped, not just shifted; own_reader: only the reader of the code does, in two
+    disguises, and real pictures get codes as well (`agree`)."""
     sizes = dict(width=width, side=x.shape[2], channels=x.shape[1])
     how = dict(unit_length=unit_length, fixed=fixed)
     one_hot = partial(gan.Generator, z_dim, n_codes)
@@ -164,7 +182,7 @@ def recipe(
     batches = Batches(x, size=batch, seed=seed)
     step = adversarial.AdversarialStep(
         *nets,
-        partial(discriminator_loss, weight=weight, on_real=CLEAR if own_reader else 0.0),
+        partial(discriminator_loss, weight=weight, on_real=AGREE if own_reader else 0.0),
         partial(generator_loss, weight=weight),
         *adversarial.two_rates(*nets, lr_g, lr_d),
         batches,

@@ -353,16 +353,44 @@ def test_fixed_vectors_of_a_code_stay_as_they_are():
     assert not torch.equal(step.generator.net[0].weight, first)
 
 
-def test_a_reader_of_its_own_sees_disguised_pictures_and_the_score_plain_ones():
+def test_a_reader_of_its_own_sees_two_disguises_and_the_score_plain_pictures():
     torch.manual_seed(0)
     net, x = infogan.OwnReader(3, width=4, channels=1).eval(), torch.rand(2, 1, 32, 32)
     one, two = net(x), net(x)
     torch.testing.assert_close(one.score, two.score)
-    assert one.c_logits.shape == (2, 3) and not torch.equal(one.c_logits, two.c_logits)
+    assert one.views.shape == (2, 2, 3) and not torch.equal(*one.views)
+    torch.testing.assert_close(one.c_logits, (one.views[0] + one.views[1]) / 2)
     step, batches = small(infogan.recipe, own_reader=True)
     before = step.discriminator.reader[1].weight.clone()
     step(*next(batches.epoch(0)))
     assert not torch.equal(step.discriminator.reader[1].weight, before)
+
+
+def test_two_disguises_agree_by_their_mutual_information():
+    torch.manual_seed(0)
+    first, second = torch.randn(2, 50, 4, dtype=torch.float64) * 2
+    sure = torch.eye(4)[torch.arange(8) % 4] * 60
+    assert infogan.agree(sure, sure, balance=1).item() == pytest.approx(math.log(4), abs=1e-5)
+    assert infogan.agree(sure, sure, balance=1.5).item() == pytest.approx(2 * math.log(4), abs=1e-5)
+    assert infogan.agree(sure, 0 * sure, balance=1).item() == pytest.approx(0, abs=1e-6)
+    p, q = first.softmax(1), second.softmax(1)
+    joint = [[sum(p[i, a] * q[i, b] + q[i, a] * p[i, b] for i in range(50)) / 100
+              for b in range(4)] for a in range(4)]  # fmt: skip
+    share = [sum(row) for row in joint]
+    cells = [(joint[a][b], share[a] * share[b]) for a in range(4) for b in range(4)]
+    for balance in (1.0, 1.5):
+        by_hand = sum(both * (math.log(both) - balance * math.log(alone)) for both, alone in cells)
+        assert infogan.agree(first, second, balance).item() == pytest.approx(by_hand.item())
+    torch.testing.assert_close(infogan.agree(first, second), infogan.agree(second, first))
+
+
+def test_the_discriminator_rises_in_agreement_by_its_weight():
+    views = torch.tensor([[[2.0, 0], [0, 1], [3, 0]], [[1.0, 0], [0, 2], [1, 0]]])
+    real = infogan.ReadTwice(REAL.score, views.mean(0), views)
+    plain = infogan.discriminator_loss(REAL, FAKE, ASKED)
+    terms = infogan.discriminator_loss(real, FAKE, ASKED, on_real=3.0)
+    assert terms["agree"].item() == pytest.approx(infogan.agree(*views).item())
+    torch.testing.assert_close(terms["loss"], plain["loss"] - 3 * terms["agree"])
 
 
 # ---- kept, broken, resumed ----------------------------------------------------------------------

@@ -30,7 +30,8 @@ def nothing_prepared(tmp_path_factory):
 def good(tmp_path_factory):
     """A course of two notebooks, built once; tests that change it take a copy."""
     root = small_course.place(tmp_path_factory.mktemp("good") / "course")
-    noise = "import os, sys\nprint('   ')\nprint(sys.prefix, os.getcwd(), object())"
+    noise = "import os, sys\nprint('   ')\nprint(sys.prefix, os.getcwd(), object())\n"
+    noise += "held = b'x' * 300_000_000"
     small_course.write(root, "01_a", small_course.cells("01_a", "1.1", "1.2", noise=noise))
     more = {
         "explorer": SLIDER.format("None"),
@@ -78,6 +79,12 @@ def test_index_shows_a_card_a_question_with_claim_beside_our_number(good):
     assert html.partition('id="reading"')[0].count(">beaten</span>") == 3
     assert "squared error per value, pixels in [0,1]" in html
     assert "failed" not in html.split("<main", 1)[1]
+
+
+def test_each_notebook_says_how_much_memory_it_held(good):
+    held = {name: about["memory"] for name, about in results(good)["notebooks"].items()}
+    assert held["02_b"] < 3e8 < held["01_a"] < held["02_b"] + 4e8
+    assert f"{held['01_a'] / 1e9:.1f} GB of memory" in page(good, "index.html")
 
 
 def test_page_has_anchors_formulas_figures_by_file_and_no_blank_widget(good):
