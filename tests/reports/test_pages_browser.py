@@ -122,6 +122,16 @@ def test_a_figure_leads_to_itself_in_full_size(report, browser):
     page.close()
 
 
+def test_on_a_phone_a_wide_figure_keeps_its_size_and_scrolls(report, browser):
+    for width, scrolls in ((390, True), (1280, False)):
+        page, _, _ = open_page(browser, report / "01_a.html", width)
+        link = page.locator("#q1-2-fig .whole")
+        assert link.locator("img").evaluate("image => image.naturalWidth") == 640
+        assert link.evaluate("link => link.scrollWidth > link.clientWidth + 100") == scrolls
+        assert page.evaluate("document.body.scrollWidth <= innerWidth")
+        page.close()
+
+
 @pytest.mark.parametrize(("width", "rows"), [(1280, 1), (390, 3)])
 def test_before_all_and_next_stand_side_by_side_where_there_is_room(report, browser, width, rows):
     page, _, _ = open_page(browser, report / "01_a.html", width)
