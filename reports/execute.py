@@ -153,7 +153,7 @@ def prepared(nb, parameters, word):
     nb.cells.append(nbformat.v4.new_code_cell(f"print({word!r})", id=END_ID))
     for cell in nb.cells:
         cell.metadata.pop("papermill", None)
-        if parameters.get("profile") == "full" and is_of_quick(cell):
+        if is_passed_by(cell, parameters):
             # nbclient passes cells with this tag by: its skip_cells_with_tag.
             cell.metadata.setdefault("tags", []).append("skip-execution")
         if cell.cell_type == "code":
@@ -161,10 +161,12 @@ def prepared(nb, parameters, word):
     return nb
 
 
-def is_of_quick(cell):
-    """Whether the full profile passes this cell by: claims.toml says and holds what full found, and
-    "What to see" tells of quick's pictures (a page folds it)."""
-    return bool(OF_QUICK.fullmatch(cell["id"]))
+def is_passed_by(cell, parameters):
+    """Whether a run with these parameters passes this cell by: the checks of an answer, and "What
+    to see" (a page folds it), are of quick's trainings with all their epochs. What full found, and
+    holds, stands in claims.toml."""
+    of_others = parameters.get("profile") == "full" or parameters.get("budget", 1.0) != 1
+    return of_others and bool(OF_QUICK.fullmatch(cell["id"]))
 
 
 def first_fault(nb, word):

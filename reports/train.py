@@ -61,12 +61,13 @@ def train(path, profile, budget, within=None):
     shell = InteractiveShell.instance()
     shell.display_pub = CapturingDisplayPublisher()  # figures are the report's matter
     given = f"profile, budget, retrain = {profile!r}, {budget!r}, True"
+    parameters = {"profile": profile, "budget": budget}
     nb = nbformat.read(path, as_version=4)
     for cell in nb.cells:
-        if cell.cell_type != "code" or (profile == "full" and execute.is_of_quick(cell)):
+        if cell.cell_type != "code" or execute.is_passed_by(cell, parameters):
             continue
-        parameters = "parameters" in cell.metadata.get("tags", [])
-        result = shell.run_cell(f"{cell.source}\n{given}" if parameters else cell.source)
+        begins = "parameters" in cell.metadata.get("tags", [])
+        result = shell.run_cell(f"{cell.source}\n{given}" if begins else cell.source)
         if not result.success:
             print(f"train.py: {path.name}, cell {cell.id} failed, as shown above", file=sys.stderr)
             return 1

@@ -97,14 +97,16 @@ def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
     assert body.count('<div class="input">') == 1 and "SOLUTION" not in body
 
 
-def test_under_full_what_to_see_in_quick_is_folded():
+def test_under_full_or_with_fewer_epochs_what_to_see_in_quick_is_folded():
     cells = [nbformat.v4.new_markdown_cell("**What to see.** A fringe.", id="q1-1-see")]
     nb = nbformat.v4.new_notebook(cells=cells)
-    assert execute.is_of_quick(nb.cells[0])
+    for profile, budget, folded in (("quick", 1.0, 0), ("full", 1.0, 1), ("quick", 0.3, 1)):
+        given = {"profile": profile, "budget": budget}
+        assert execute.is_passed_by(nb.cells[0], given) == folded
     body = lambda: pages.page(nb, "01_a", {"01_a": "T"})[0].split("<main", 1)[1]
     assert "<details" not in body()
     nb.cells[0].metadata["tags"] = ["skip-execution"]
-    assert "<summary>What to see in the quick profile</summary>" in body()
+    assert "<summary>What to see in the whole quick profile</summary>" in body()
 
 
 @pytest.mark.parametrize(

@@ -181,19 +181,20 @@ def test_an_error_that_says_nothing_is_told_by_its_line():
 # ---- checks of quick's runs ---------------------------------------------------------------------
 
 CHECKS = {
-    "q1_1_check": "assert profile == 'quick'",
-    "q1_1_staff": "assert profile == 'quick'",
+    "q1_1_check": "assert profile == 'quick' and budget == 1",
+    "q1_1_staff": "assert profile == 'quick' and budget == 1",
     "q1_1_task_check": "ran('task-check')",
 }
 
 
-@pytest.mark.parametrize("profile", ["quick", "full"])
-def test_full_passes_the_checks_of_quicks_runs_by(tmp_path, profile):
+@pytest.mark.parametrize(("profile", "budget"), [("quick", 1), ("full", 1), ("quick", 0.5)])
+def test_full_and_fewer_epochs_pass_the_checks_of_quicks_runs_by(tmp_path, profile, budget):
     small_course.write(tmp_path, "01_a", small_course.cells("01_a", "1.1", **CHECKS))
-    assert inputs.main([profile], tmp_path) == 0
+    assert inputs.main([profile, "--budget", str(budget)], tmp_path) == 0
     assert run.run(tmp_path, profile, "01_a") is None
     assert small_course.ran(tmp_path) == ["01_a", "task-check"]
     path = tmp_path / "reports" / profile / "notebooks" / "01_a.ipynb"
     cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
     counts = {i: cells[i].execution_count for i in ("q1-1-check", "q1-1-staff")}
-    assert all((count is None) == (profile == "full") for count in counts.values())
+    passed_by = profile == "full" or budget < 1
+    assert all((count is None) == passed_by for count in counts.values())

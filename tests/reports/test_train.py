@@ -111,10 +111,11 @@ def test_a_cache_that_is_a_file_is_one_line(course, monkeypatch, tmp_path, capsy
     assert "name another in COURSE_CACHE" in capsys.readouterr().err
 
 
-def test_full_passes_the_checks_of_quicks_runs_by(course, trained):
+def test_full_and_fewer_epochs_pass_the_checks_of_quicks_runs_by(course, trained):
     course("assert False")
     path = train.REPOSITORY / "notebooks" / "01_trial.ipynb"
     book = nbformat.read(path, as_version=4)
     book.cells[-1]["id"] = "q1-1-check"
     nbformat.write(book, path)
     assert train.main(["01"]) == 1 and train.main(["01", "--profile", "full"]) == 0
+    assert train.main(["01", "--budget", "0.5"]) == 0
