@@ -111,7 +111,7 @@ form: $(READY) ## what a reader meets: lines, plumbing, words, answers of each n
 	$(PY) tests/notebook_table.py $(ONLY)
 
 release: $(READY) ## what students get, without the answers: release/ (to=FOLDER for another place)
-	$(PY) -m grading.release $(to)
+	$(PY) -m grading.release $(if $(to),"$(to)")
 
 grade: $(READY) ## grade a class: make grade from=SUBMISSIONS to=FOLDER (docs/grading.md; more words in how="...")
 	@test -n "$(from)" -a -n "$(to)" || { echo "make grade: say from=SUBMISSIONS and to=FOLDER" >&2; exit 2; }

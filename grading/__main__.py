@@ -5,16 +5,24 @@ it. What was graded before stays as it is; started again after a kill, it grades
 """
 
 import argparse
+import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections import defaultdict
+from multiprocessing import resource_tracker
 from multiprocessing.util import Finalize
 from pathlib import Path
 
+import psutil
+
 from course_lib.atomic import Busy, locked
 from grading import cluster, course, cut, grade, records, sandbox, submissions, work
+
+GUARD = "guard.json"  # the first file of every grading
 
 
 class NotGraded(Exception):
@@ -24,12 +32,13 @@ class NotGraded(Exception):
 def main(words=None):
     options = parsed(words)
     try:
+        refuse_foreign(options.out)
         options.out.mkdir(parents=True, exist_ok=True)
         with locked(options.out / ".lock"):
             run(options)
-    except (NotGraded, Busy, ValueError, OSError) as error:
+    except (NotGraded, submissions.Refused, Busy, ValueError, OSError) as error:
         print(f"grading: {error}", file=sys.stderr)
-        return 1
+        return 2
     return 0
 
 
@@ -45,6 +54,17 @@ def parsed(words):
     parser.add_argument("--only", nargs="*", help="notebooks of this assignment, as 01 02")
     parser.add_argument("--unsafe", action="store_true", help="no sandbox; every result says so")
     return parser.parse_args(words)
+
+
+def refuse_foreign(out):
+    """Only a new or empty folder, or an earlier grading, however early that was killed, is written
+    to: the names of our files are everybody's."""
+    if out.exists() and not out.is_dir():
+        raise NotGraded(f"{out} is a file; the results need a folder")
+    names = [path.name for path in out.iterdir()] if out.exists() else []
+    begun = all(name == ".lock" or name.startswith(f"{GUARD}.") for name in names)
+    if GUARD not in names and not begun:
+        raise NotGraded(f"{out} holds files, and no grading ({GUARD}); name a new or empty folder")
 
 
 def run(options):
@@ -87,24 +107,56 @@ def in_words(record):
 
 def asked_for(options):
     """The jobs: a student each, with every notebook of the assignment, handed in or not."""
-    notebooks = {name: work.prepared(name) for name in course.notebooks()}
-    if options.only:
-        notebooks = {n: nb for n, nb in notebooks.items() if n.startswith(tuple(options.only))}
-    if not notebooks:
-        raise NotGraded("no notebook of the course has questions that can be handed in")
+    notebooks = {name: work.prepared(name) for name in chosen(options.only or [""])}
     found = submissions.submissions(options.submissions, notebooks)
     if not found:
         raise NotGraded(f"{options.submissions} holds no notebook")
-    names = sorted({s.notebook for s in found}) if not options.only else sorted(notebooks)
-    students = defaultdict(lambda: {name: work.missing(name) for name in names})
+    left = submissions.without_notebook(options.submissions, found, notebooks)
+    if left:
+        print(f"no notebook: {', '.join(map(listed, left, left.values()))}", file=sys.stderr)
+    names = sorted(notebooks) if options.only else assignment(found, options.submissions)
+    students = defaultdict(dict)
     for s in found:
         students[s.student][s.notebook] = {"given": s.given, "fault": s.fault, "file": s.file}
-    return [work.job(student, handed) for student, handed in sorted(students.items())]
+    return [work.job(who, of_all(handed, names)) for who, handed in sorted(students.items())]
+
+
+def chosen(only):
+    """The notebooks of the course whose names begin with one of these words."""
+    known = sorted(course.notebooks())
+    for word in only:
+        if not any(name.startswith(word) for name in known):
+            raise NotGraded(f"--only {word}: no such notebook; there are {', '.join(known)}")
+    return [name for name in known if name.startswith(tuple(only))]
+
+
+def listed(student, files):
+    """A student and what they handed in instead of a notebook, in one line."""
+    more = ", ..." if len(files) > 3 else ""
+    words = f"{student} ({', '.join(files[:3])}{more})" if files else student
+    return " ".join(records.visible(words).split())
+
+
+def assignment(found, place):
+    """The notebooks whose answer cells somebody handed in: what has none adds to nobody's total."""
+    names = {s.notebook for s in found if s.given} or {s.notebook for s in found} - {""}
+    if not names:
+        raise NotGraded(f"no notebook in {place} has an answer cell of this course")
+    return sorted(names)
+
+
+def of_all(handed, names):
+    """What a student handed in for each of the notebooks. What could not be told to be one of them
+    says why those that are missing are."""
+    others = [one for name, one in handed.items() if name not in names]
+    reasons = [one | {"fault": f"{one['file']}: {one['fault']}"} for one in others]
+    instead = {n: reasons[-1] if reasons else work.missing(n) for n in names}
+    return instead | {n: one for n, one in handed.items() if n in names}
 
 
 def guard(out, names, how):
     """In this very environment the staff's answers get all points, and the release none."""
-    path = out / "guard.json"
+    path = out / GUARD
     digest = course.digest(records.checks_digest(), str(names), str(how))
     try:
         if records.read_json(path) == {"digest": digest}:
@@ -145,6 +197,35 @@ def own_temporary_folder():
     Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-200)
 
 
+def end_by_ctrl_c():
+    """Ctrl-C reaches every process of a terminal: it is held back here, and so in all that are
+    started from here, while one thread waits for it."""
+    resource_tracker.ensure_running()  # when it starts, Python lets the signal through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    threading.Thread(target=stop, daemon=True).start()
+
+
+def stop():
+    """Wait for Ctrl-C, and end with all that was started; as after a kill, what is graded stays."""
+    signal.sigwait({signal.SIGINT})
+    own = [process.pid for process in psutil.Process().children(recursive=True)]
+    signalled(own, signal.SIGSTOP)  # so that none of them reports that another one has ended
+    for number in (os.getpid(), *own):
+        for path in Path("/tmp").glob(f"g{number}-*"):
+            shutil.rmtree(path, ignore_errors=True)
+    words = "grading: stopped; what was graded is kept, start it again to go on"
+    print(words, file=sys.stderr, flush=True)
+    signalled(own, signal.SIGKILL)
+    os._exit(130)
+
+
+def signalled(numbers, what):
+    for number in numbers:
+        with contextlib.suppress(OSError):  # it has just ended
+            os.kill(number, what)
+
+
 if __name__ == "__main__":
+    end_by_ctrl_c()
     own_temporary_folder()
     sys.exit(main())

@@ -3,6 +3,7 @@
 python -m grading.release [FOLDER]
 """
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -16,11 +17,23 @@ from grading import course, cut
 COPIED = ("data", "weights", "LICENSE", "CITATION.cff", "requirements.txt")
 COPIED += ("notebooks/matplotlibrc", "docs/glossary.md")
 OWN = Path(__file__).parent / "student"  # README.md and Makefile of a release
+MARK = "weights/RELEASE"
+READ = {"course_lib", "data", "grading", "notebooks", "weights"}  # of the course, by a release
+
+
+class Refused(Exception):
+    """Why no release is written to a folder, and what to do."""
 
 
 def release(folder, root=course.ROOT):
-    """Write the release over an earlier one there; returns the names of its notebooks."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the release over an earlier one there; returns the names of its notebooks.
+
+    Refused where anything else is: nothing of it is touched.
+    """
+    refuse_foreign(folder, root)
+    # Code that lacks its answers cannot repeat a training's first steps: see training/opening.py.
+    # Written first, so that a release that was killed is known for one and written again.
+    write_text(folder / MARK, "Opened by the hash of their weights alone.\n")
     for name, nb in course.notebooks(root).items():
         made = cut.released(course.prepared(nb))
         write_text(folder / "notebooks" / f"{name}.ipynb", nbformat.writes(made) + "\n")
@@ -29,9 +42,20 @@ def release(folder, root=course.ROOT):
         copy(root / name, folder / name)
     for path in OWN.iterdir():
         copy(path, folder / path.name)
-    # Code that lacks its answers cannot repeat a training's first steps: see training/opening.py.
-    write_text(folder / "weights" / "RELEASE", "Opened by the hash of their weights alone.\n")
     return sorted(course.notebooks(root))
+
+
+def refuse_foreign(folder, root):
+    """Only a new or empty folder, or an earlier release, is written to, and never the course."""
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder} is a file; name a folder")
+    if folder.exists() and any(folder.samefile(place) for place in (root, *root.parents)):
+        raise Refused(f"{folder} is or holds the course itself; name a new folder")
+    place = folder.resolve()
+    if place.is_relative_to(root) and place.relative_to(root).parts[0] in READ:
+        raise Refused(f"{folder} lies in what a release is made from; name a new folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise Refused(f"{folder} holds files, and no release ({MARK}); name a new or empty folder")
 
 
 def library(folder, root=course.ROOT, kinds=("SOLUTION",)):
@@ -48,10 +72,14 @@ def library(folder, root=course.ROOT, kinds=("SOLUTION",)):
 
 
 def copy(source, place):
+    """Copy a file or a folder; what is no longer in the folder goes, but for the release's mark."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(source, place)
+        shutil.copytree(source, place, dirs_exist_ok=True)
+        for path in place.rglob("*"):
+            known = (source / path.relative_to(place)).exists() or path.name == Path(MARK).name
+            if path.is_file() and not known:
+                path.unlink()
     elif source.exists():
         shutil.copyfile(source, place)
 
@@ -61,11 +89,19 @@ def for_grading(folder):
     library(folder, kinds=("SOLUTION", "ANSWER"))
 
 
-def main(words):
-    folder = Path(words[0]) if words else course.ROOT / "release"
-    names = release(folder)
+def main(words=None, root=course.ROOT):
+    """The exit status: 0, or 2 where the release cannot be written."""
+    parser = argparse.ArgumentParser(prog="python -m grading.release")
+    parser.add_argument("folder", type=Path, nargs="?", default=root / "release")
+    folder = parser.parse_args(words).folder
+    try:
+        names = release(folder, root)
+    except (Refused, OSError) as error:
+        print(f"release: {error}", file=sys.stderr)
+        return 2
     print(f"{folder}: {', '.join(names)}; try it: cd {folder} && make lab")
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

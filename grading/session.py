@@ -6,6 +6,7 @@ import multiprocessing.connection
 import os
 import resource
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -29,6 +30,9 @@ def run(folder, cells, about, line):
     about: seed, seconds (a cell), library, unsafe, functions ({question: names}). line: to a zygote
     that forks the kernel, or None.
     """
+    # The grader's Ctrl-C ends this process with it; a cell that takes too long gets the signal too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=end_with_parent, args=(folder,), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     folder = Path(folder)

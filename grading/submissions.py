@@ -32,10 +32,11 @@ class Refused(Exception):
 
 
 def files(path):
-    """Every notebook below a path, in a folder or a zip file, as File."""
+    """Every notebook below a path, in a folder or a zip file, as File. Refused where the path is
+    none of these: that is a slip of whoever grades, and no student's."""
     path = Path(path)
     if path.is_symlink() or not path.is_dir():
-        return list(opened(path, (path.name,)))
+        return of_one_file(path)
     found = []
     for folder, folders, names in os.walk(path):  # does not follow links
         folders.sort()
@@ -44,6 +45,60 @@ def files(path):
             if name.lower().endswith((".ipynb", ".zip")):
                 found += opened(place, place.relative_to(path).parts)
     return found
+
+
+def of_one_file(path):
+    kind = path.suffix.lower()
+    if path.is_symlink():
+        raise Refused(f"{path} is a link; name what it leads to, {path.resolve()}")
+    if kind not in (".ipynb", ".zip"):
+        raise Refused(
+            f"{path} is no notebook (.ipynb), no zip file and no folder; name one of these"
+        )
+    found = list(opened(path, (path.name,)))
+    if kind == ".zip" and [f.parts for f in found] == [(path.name,)]:  # of itself, not of a member
+        raise Refused(f"{path}: {found[0].fault}; unpack it yourself and name the folder")
+    return found
+
+
+def others(path):
+    """The parts of every file below a path that is no notebook, and of every empty folder with an
+    empty last part. What a computer hides is left out."""
+    path = Path(path)
+    if path.is_file():
+        yield from entries(path, (path.name,))
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(n for n in folders if not is_hidden(n))
+        above = Path(folder).relative_to(path).parts
+        links = [n for n in folders if Path(folder, n).is_symlink()]
+        for name in sorted(n for n in [*names, *links] if not is_hidden(n)):
+            if name.lower().endswith(".zip"):
+                yield from entries(Path(folder, name), (*above, name))
+            elif not name.lower().endswith(".ipynb"):
+                yield (*above, name)
+        if above and not folders and all(map(is_hidden, names)):
+            yield (*above, "")
+
+
+def is_hidden(name):
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def entries(path, parts):
+    """The same of a zip file; one that cannot be read, or is too long, has a row already."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(read(path)[0])) as archive:
+            names = archive.namelist()
+    except (Refused, OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return
+    if not names:
+        yield parts
+    for name in names if len(names) <= MOST_MEMBERS else ():
+        inner, folder = inside(name), name.endswith("/")
+        if any(map(is_hidden, inner)) or not inner or name.lower().endswith(".ipynb"):
+            continue
+        if not folder or not any(n.startswith(name) and n != name for n in names):
+            yield placed((*inner, "") if folder else inner, parts)
 
 
 def opened(path, parts):
@@ -92,11 +147,8 @@ def members(content, parts):
 
 
 def member(archive, entry, outer):
-    """One entry, as if it lay unpacked. A zip file in a folder is its student's; one by itself is
-    of the whole class, if its names say whose each entry is, else of the student it is named by."""
-    inner = tuple(p for p in PurePosixPath(entry.filename).parts if p not in ("/", "..", "."))
-    above = outer[:-1] or (() if is_class(inner) else (PurePosixPath(outer[-1]).stem,))
-    parts = above + inner
+    """One entry, as if it lay unpacked."""
+    parts = placed(inside(entry.filename), outer)
     time = "".join(f"{n:02}" for n in entry.date_time)
     if entry.file_size > LARGEST:
         return File(parts, float(time), None, f"it is larger than {LARGEST >> 20} MiB")
@@ -108,6 +160,17 @@ def member(archive, entry, outer):
     large = len(content) > LARGEST
     fault = f"it is larger than {LARGEST >> 20} MiB" if large else ""
     return File(parts, float(time), None if large else content, fault)
+
+
+def inside(name):
+    return tuple(p for p in PurePosixPath(name).parts if p not in ("/", "..", "."))
+
+
+def placed(inner, outer):
+    """Where an entry would lie unpacked. A zip file in a folder is its student's; one by itself is
+    of the whole class, if its names say whose each entry is, else of the student it is named by."""
+    above = outer[:-1] or (() if is_class(inner) else (PurePosixPath(outer[-1]).stem,))
+    return above + inner
 
 
 def is_class(inner):
@@ -182,7 +245,8 @@ def answers(listed, nb):
 
 
 def submissions(path, notebooks):
-    """[Submission] of all that lies below a path, one a student and notebook, the latest."""
+    """[Submission] of all that lies below a path, one a student and notebook, the latest. The
+    notebook is "" where neither its cells nor its name say which one it is."""
     latest = {}
     for file in files(path):
         made = submission(file, notebooks)
@@ -192,9 +256,21 @@ def submissions(path, notebooks):
     return [made for _, made in sorted(latest.values(), key=lambda pair: pair[1][:2])]
 
 
+def without_notebook(path, found, notebooks):
+    """{who: [file names]} of those who are in none of the Submissions `found`; a file that lies in
+    no folder stands for itself."""
+    students, left = {s.student for s in found}, {}
+    for parts in others(path):
+        student = student_of(parts, notebooks)
+        if student not in students:
+            named = left.setdefault(parts[0] if len(parts) == 1 else student, [])
+            named += [parts[-1] or "empty"] if len(parts) > 1 else []
+    return left
+
+
 def submission(file, notebooks):
     student, name = student_of(file.parts, notebooks), "/".join(file.parts)
-    by_name = next((n for n in notebooks if n in file.parts[-1]), next(iter(notebooks)))
+    by_name = next((n for n in notebooks if n in file.parts[-1]), "")
     try:
         if file.content is None:
             raise Refused(file.fault)
@@ -203,5 +279,7 @@ def submission(file, notebooks):
         return Submission(student, by_name, name, {}, str(error))
     found = {n: answers(listed, nb) for n, nb in notebooks.items()}
     best = max(notebooks, key=lambda n: (len(found[n]), n == by_name))
-    fault = "" if found[best] else "the notebook has no answer cell of this course"
-    return Submission(student, best, name, found[best], fault)
+    if not found[best]:
+        fault = "the notebook has no answer cell of this course"
+        return Submission(student, by_name, name, {}, fault)
+    return Submission(student, best, name, found[best], "")

@@ -92,14 +92,14 @@ def test_nothing_is_graded_where_staff_lacks_points_or_the_release_has_some(
         return made
 
     monkeypatch.setattr(work, "graded", off)
-    assert command.main(handed) == 1
+    assert command.main(handed) == 2
     assert "question 2.3" in capsys.readouterr().err
     assert not (tmp_path / "out" / "students").exists()
 
 
 def test_without_a_sandbox_nothing_is_graded_unless_it_is_said(handed, graded, monkeypatch, capsys):
     monkeypatch.setattr(command.sandbox, "missing", lambda: "bubblewrap is not installed")
-    assert command.main(handed) == 1 and graded == []
+    assert command.main(handed) == 2 and graded == []
     assert "bubblewrap is not installed" in capsys.readouterr().err
     assert command.main([*handed, "--unsafe"]) == 0 and len(graded) == 5
 
@@ -108,7 +108,7 @@ def test_two_graders_do_not_share_a_folder(handed, graded, tmp_path, capsys):
     from course_lib.atomic import locked
 
     with locked(tmp_path / "out" / ".lock"):
-        assert command.main(handed) == 1
+        assert command.main(handed) == 2
     assert "another process" in capsys.readouterr().err
 
 
@@ -118,8 +118,65 @@ def test_errors_are_for_people(words, tmp_path, monkeypatch, capsys):
     if words == ["--out"]:
         (tmp_path / "empty").mkdir()
         words = ["empty", "--out", "o", "--unsafe"]
-    assert command.main(words) == 1
+    assert command.main(words) == 2
     assert capsys.readouterr().err.startswith("grading: ")
+
+
+def test_a_foreign_folder_or_a_file_is_not_written_over(handed, graded, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("grades.csv", "class.html"):
+        (out / name).write_text("somebody's")
+    assert command.main(handed) == 2 and graded == []
+    assert [p.read_text() for p in out.iterdir()] == ["somebody's"] * 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("grading: ") and str(out) in line and "new or empty folder" in line
+    assert command.main([handed[0], "--out", str(out / "grades.csv")]) == 2
+    assert "the results need a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [[], [".lock"], [".lock", "guard.json.7-ab.part"]])
+def test_an_empty_folder_and_a_grading_that_was_killed_early_are_gone_on_with(
+    left, handed, graded, tmp_path
+):
+    (tmp_path / "out").mkdir()
+    for name in left:
+        (tmp_path / "out" / name).touch()
+    assert command.main(handed) == 0 and len(graded) == 5
+
+
+def test_a_notebook_that_is_none_of_the_course_gets_a_row_and_adds_to_no_total(
+    handed, monkeypatch, capsys
+):
+    other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(1)")])
+    for name in ("gus-homework.ipynb", "gus-01_autoencoder.ipynb", "ada-own.ipynb"):
+        nbformat.write(other, os.path.join(handed[0], name))
+    jobs = {j["student"]: j["notebooks"] for j in command.asked_for(command.parsed(handed))}
+    assert {tuple(one) for one in jobs.values()} == {(NAME,)}
+    assert set(jobs) == {"ada", "ada-own", "bob", "eve", "gus", "gus-homework"}
+    assert not jobs["ada"][NAME]["fault"]
+    assert "gus-homework.ipynb: the notebook has no answer" in jobs["gus-homework"][NAME]["fault"]
+    for student in ("ada", "bob", "eve"):
+        os.remove(os.path.join(handed[0], f"{student}-{NAME}.ipynb"))
+    os.remove(os.path.join(handed[0], "gus-01_autoencoder.ipynb"))
+    assert command.main([*handed, "--unsafe"]) == 2
+    assert "an answer cell of this course" in capsys.readouterr().err
+
+
+def test_files_without_a_notebook_are_named_in_one_line(handed, graded, capsys):
+    for name in ("dan", "fay"):
+        os.mkdir(os.path.join(handed[0], name))
+    for name in ("fay/a\nb.txt", "fay/c", "fay/d", "fay/e", "notes.txt"):
+        open(os.path.join(handed[0], name), "w").close()
+    assert command.main(handed) == 0
+    said = "no notebook: notes.txt, dan (empty), fay (a b.txt, c, d, ...)\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_notebook_that_there_is_not_is_named(handed, graded, capsys):
+    assert command.main([*handed, "--only", "02", "09"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "09" in line and NAME in line and graded == []
 
 
 def test_a_worker_with_another_version_of_the_course_does_not_grade():

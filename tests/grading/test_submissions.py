@@ -250,3 +250,42 @@ def test_a_sheet_or_register_holds_no_formula():
 
 def test_a_question_without_a_task_cell_in_the_notebook_is_nobody_s(notebooks):
     assert all(course.questions(nb) for nb in notebooks.values())
+
+
+def test_a_notebook_that_is_none_of_the_course_is_not_taken_for_the_first(
+    tmp_path, notebooks, good
+):
+    put(tmp_path, **{"eve/homework.ipynb": '{"cells": []}', "eve/02_vae.ipynb": good})
+    rows = found(tmp_path, notebooks)
+    assert set(rows) == {("eve", ""), ("eve", "02_vae")} and not rows["eve", "02_vae"].fault
+    assert "no answer cell" in rows["eve", ""].fault
+
+
+def test_who_handed_in_no_notebook_is_known_by_what_lies_there(tmp_path, notebooks, good):
+    folder = tmp_path / "class"
+    put(folder, **{"ada/02_vae.ipynb": good, "ada/notes.txt": "", "fay/02_vae.txt": "x"})
+    put(folder, **{"notes.txt": "x", "gus_12_assignsubmission_file/report.pdf": "x"})
+    put(folder, **{"hal/work.zip": zipped(**{"a/report.pdf": "x"}), "ivo/.DS_Store": ""})
+    put(folder, **{"submitted/kim/ps1/timestamp.txt": "x"})
+    for name in ("dan", "submitted/lea/ps1"):
+        (folder / name).mkdir(parents=True)
+    expected = {"notes.txt": [], "fay": ["02_vae.txt"], "gus_12": ["report.pdf"], "dan": ["empty"]}
+    expected |= {"hal": ["report.pdf"], "ivo": ["empty"]}
+    expected |= {"kim": ["timestamp.txt"], "lea": ["empty"]}
+    rows = submissions.submissions(folder, notebooks)
+    assert submissions.without_notebook(folder, rows, notebooks) == expected
+    whole = zipped(
+        **{"ada/02_vae.ipynb": good, "fay/02_vae.txt": "x", "dan/": "", "__MACOSX/x": ""}
+    )
+    put(tmp_path, **{"class.zip": whole})
+    rows = submissions.submissions(tmp_path / "class.zip", notebooks)
+    left = submissions.without_notebook(tmp_path / "class.zip", rows, notebooks)
+    assert left == {"fay": ["02_vae.txt"], "dan": ["empty"]}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "bad.zip", "link"])
+def test_what_is_no_class_is_refused_and_no_student(name, tmp_path, notebooks, good):
+    put(tmp_path, **{"notes.txt": "x", "bad.zip": "x", "class/02_vae.ipynb": good})
+    (tmp_path / "link").symlink_to(tmp_path / "class")
+    with pytest.raises(submissions.Refused, match=name):
+        submissions.submissions(tmp_path / name, notebooks)
