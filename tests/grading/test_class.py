@@ -8,7 +8,7 @@ import pytest
 from answers import solution
 from made_records import NAME, published, record, rows
 
-from grading import marking, records, similar
+from grading import cut, marking, pages, publish, records, similar, work
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=alert(1)>\x1b[31m\x07</pre>"
 
@@ -96,6 +96,39 @@ def test_answers_that_are_the_same_but_for_names_and_layout_are_shown():
     assert similar.pairs(given, {}) == [("ada", "bob", ["c"])]
     assert similar.pairs(given, {"c": source}) == []
     assert similar.pairs(given | {f"s{i}": {"c": source} for i in range(5)}, {}) == []
+
+
+def test_untouched_cells_of_a_release_are_no_answers_that_are_the_same():
+    made = [record("ada"), record("bob")]
+    for one in made:
+        one["notebooks"][NAME]["tasks"] = {
+            i: cut.without_solutions(source) for i, source in solution(NAME).items()
+        }
+    assert any(map(similar.normal, made[0]["notebooks"][NAME]["tasks"].values()))
+    assert publish.alike(made) == []
+
+
+def test_each_notebook_that_failed_as_a_whole_says_why(tmp_path):
+    first = "01_autoencoder"
+    empty = record("ada", 0.0, reason="the notebook is empty")
+    both = empty["notebooks"] | record("", 0.0, reason="not handed in", name=first)["notebooks"]
+    one = record("bob")["notebooks"] | record("", 0.0, reason="no cell", name=first)["notebooks"]
+    same = {n: record("", 0.0, reason="lost", name=n)["notebooks"][n] for n in (NAME, first)}
+    made = [empty | {"notebooks": both}, record("bob") | {"notebooks": one}]
+    table = published(tmp_path, *made, record("eve") | {"notebooks": same})
+    said = [table[student]["remark"] for student in ("ada", "bob", "eve")]
+    assert said[0] == f"{NAME}: the notebook is empty; {first}: not handed in"
+    assert said[1:] == [f"{first}: no cell", "lost"]
+    assert said[0] in (tmp_path / "class.html").read_text()
+
+
+def test_a_page_says_what_was_not_handed_in_and_which_text_is_empty():
+    first, made = "01_autoencoder", record("ada", text="YOUR ANSWER HERE")
+    lost = work.broken(work.job("ada", {first: work.missing(first)}), "disk full")
+    page = pages.feedback(made | {"notebooks": made["notebooks"] | lost["notebooks"]}, [], False)
+    assert "Taken from <code>ada.ipynb</code>." in page and page.count("Taken from") == 1
+    assert page.count("Not handed in.") == 1
+    assert page.count("No text.") == 1 and "YOUR ANSWER HERE" not in page
 
 
 def test_a_wrong_answer_that_calls_a_wrong_one_says_so(tmp_path):
