@@ -29,13 +29,13 @@ def test_every_student_has_a_row_a_page_and_results_and_texts_wait_for_their_mar
     assert "14 of 16" in (place / "feedback.html").read_text()
 
 
-def mark(path, values, remark="see me"):
+def mark(path, values, remark="see me", mark=",", encoding=None):
     sheet = rows(path)
     for row in sheet:
         row["deduction"] = values.get(row["line"], row["deduction"])
         row["remark"] = remark
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, marking.COLUMNS)
+    with open(path, "w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, marking.COLUMNS, delimiter=mark)
         writer.writeheader()
         writer.writerows(sheet)
 
@@ -52,6 +52,32 @@ def test_marks_are_merged_by_student_and_question_and_survive(tmp_path):
         assert table["ada"]["2.6 text"] == "1.25" and table["ada"]["points"] == "15.25"
     page = (records.folder(tmp_path, "ada") / "feedback.html").read_text()
     assert "see me" in page and "observed: -0.5" in page
+
+
+@pytest.mark.parametrize("how", [(";", "utf-8-sig"), (";", None), ("\t", None), (",", "utf-8-sig")])
+def test_a_sheet_is_read_as_spreadsheets_save_it(how, tmp_path):
+    made, path = record("ada", text="It grew; so, much."), tmp_path / "marking.csv"
+    published(tmp_path, made)
+    mark(path, {"observed": "0,5", "evidence": "0", "limits": "0"}, "why, ä; and so on", *how)
+    if how[0] == ";":
+        path.write_bytes(path.read_bytes().replace(b"0.5", b"0,5"))  # what a line costs, too
+    assert published(tmp_path, made)["ada"]["2.6 text"] == "1.5"
+    assert {row["remark"] for row in rows(path)} == {"why, ä; and so on"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"student,question,line,at most,remark,text\n", "has no column deduction: write it"),
+        (b"", "has no column student, question, line"),
+        ("student,question,line,at most,deduction,remark\nä".encode("latin-1"), "CSV UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_sheet_is_named_with_the_cure(content, said, tmp_path):
+    (tmp_path / "marking.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said) as failed:
+        published(tmp_path, record("ada", text="It grew."))
+    assert str(tmp_path / "marking.csv") in str(failed.value) and "\n" not in str(failed.value)
 
 
 @pytest.mark.parametrize("value", ["-1", "3", "two", "nan", "1e9"])
