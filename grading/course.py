@@ -21,6 +21,13 @@ ROOT = Path(__file__).resolve().parents[1]
 TASK = re.compile(r"q(\d+)-(\d+)-task(?:-check)?")
 # name: "2.1". tasks: ids of the cells that a student fills. functions: what these define.
 Question = namedtuple("Question", "name tasks functions points text")
+# To the staff's own notebooks, which hold the solutions, on one line and as `colab` fetches them.
+ELSEWHERE = re.compile(r"^\[Open in Colab\]\(.*\n*", re.MULTILINE)
+# What is said of make report and make full, which need more than a release has.
+MAKE = re.compile(
+    r"^# .*`make (?:report|full)`.*\n|\s?\(`make full`[^)]*\)|(?<=\.)\s[^.]*`make full`[^.]*\.",
+    re.MULTILINE,
+)
 # Cells that would answer a text which a person marks.
 FINDINGS = ("-see", "-check", "-answer")
 
@@ -79,7 +86,8 @@ def functions(source):
 
 def prepared(nb):
     """The notebook that is released: points in the titles, a cell that hands in behind each task,
-    a cell for each text; staff's own cells are left out. Solutions are still there."""
+    a cell for each text; staff's own cells, and what is said of the staff's repository, are left
+    out. Solutions are still there."""
     nb, asked = copy.deepcopy(nb), {q.name: q for q in questions(nb)}
     cells = [cell for cell in nb.cells if not of_staff(cell, asked)]
     for name, q in asked.items():
@@ -97,14 +105,16 @@ def belongs(cell, name):
 
 
 def of_staff(cell, asked):
-    """Whether a cell is left out: a check for staff, or a finding that a text shall give."""
-    if "staff" in cell.metadata.get("tags", []):
+    """Whether a cell is left out: a check for staff, a finding that a text shall give, or the one
+    that fetches the staff's repository."""
+    if "staff" in cell.metadata.get("tags", []) or cell.id == "colab":
         return True
     texts = [name for name, q in asked.items() if q.text and belongs(cell, name)]
     return bool(texts) and cell.id.endswith(FINDINGS) and not TASK.fullmatch(cell.id)
 
 
 def titled(cell, asked):
+    cell.source = MAKE.sub("", ELSEWHERE.sub("", cell.source))
     for name, q in asked.items():
         total = q.points + q.text
         if cell.cell_type == "markdown" and belongs(cell, name) and cell.id.count("-") == 1:

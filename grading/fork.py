@@ -9,6 +9,8 @@ from pathlib import Path
 from grading import sandbox
 
 PROGRAM = Path(__file__).with_name("zygote.py")
+# It ends at once: the interpreter's own end makes triton list, in 30 lines, all that it leaked.
+QUIETLY = "import atexit, os\natexit.register(os._exit, 0)"
 
 
 def line(library, imports):
@@ -31,7 +33,7 @@ def orders(library, imports):
     """The socket by which a zygote that is ready is told; it ends when this one is closed."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     how = sandbox.ENVIRONMENT | {"PYTHONPATH": library}
-    words = [sys.executable, "-P", str(PROGRAM), imports]
+    words = [sys.executable, "-P", str(PROGRAM), f"{imports}\n{QUIETLY}"]
     with theirs:
         subprocess.Popen(words, stdin=theirs, cwd="/", env=how)
     ours.recv(1)  # however long its imports take, they are not a kernel's time

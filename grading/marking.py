@@ -21,27 +21,49 @@ def harmless(text):
 def read(path):
     """{(student, question, line): (deduction, remark)} of a sheet; {} where there is none.
 
-    ValueError, naming the place, for a deduction that is no number from 0 to what the line costs.
+    ValueError, naming the place, for a deduction that is no number from 0 to what the line costs,
+    and for a file that is no such sheet.
     """
     if not path.exists():
         return {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = table(path)
     return {tuple(r[c] for c in COLUMNS[:3]): (deduction(r, path), r["remark"]) for r in rows}
 
 
+def table(path):
+    """The rows of a sheet with commas, semicolons or tabs, as spreadsheets write them."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not in UTF-8: save it as 'CSV UTF-8'") from None
+    mark = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=mark, restval="")
+    if lost := [name for name in COLUMNS[:-1] if name not in (reader.fieldnames or ())]:
+        names = ", ".join(lost)
+        raise ValueError(
+            f"{path} has no column {names}: write it into the first line again, or move the file "
+            "away, and a new sheet is written"
+        )
+    return list(reader)
+
+
 def deduction(row, path):
-    text = row["deduction"].strip().replace(",", ".")
+    text = row["deduction"].strip()
     if not text:
         return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= float(row["at most"]):
+    value = number(text)
+    if not 0 <= value <= number(row["at most"]):
         place = f"{row['student']}, question {row['question']}, {row['line']}"
         raise ValueError(f"{path}: {place}: a deduction is 0 to {row['at most']}, not {text!r}")
     return value
+
+
+def number(text):
+    """A number with a point or a comma; nan for what is none."""
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return math.nan
 
 
 def marks_of(sheet, student):

@@ -17,6 +17,7 @@ templates = Environment(
     loader=PackageLoader("grading"), autoescape=select_autoescape(default=True), trim_blocks=True
 )
 templates.filters["visible"] = records.visible
+templates.tests["an_empty_text"] = records.is_empty
 templates.filters["title"] = lambda name: titles().get(name, "")
 
 

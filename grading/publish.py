@@ -10,7 +10,7 @@ import nbformat
 import pandas as pd
 
 from course_lib.atomic import write_json, write_text
-from grading import course, marking, pages, records, similar
+from grading import course, cut, marking, pages, records, similar
 
 UNSAFE = "Graded without a sandbox (--unsafe)."
 
@@ -93,14 +93,21 @@ def executed(found):
 
 
 def summary(out, record, rows):
-    """A student's row in the class."""
+    """A student's row in the class, with a remark on each notebook that failed as a whole."""
     score, most, complete = records.total(rows)
-    reasons = [v["reason"] for n in record["notebooks"].values() for v in n["verdicts"].values()]
-    same = len(set(reasons)) == 1 and reasons[0]
     page = records.folder(out, record["student"]).relative_to(out) / "feedback.html"
     about = dict(student=record["student"], score=score, most=most, complete=complete)
-    remark = " ".join([*([UNSAFE] if record["unsafe"] else []), *([same] if same else [])])
-    return about | dict(page=page.as_posix(), remark=remark)
+    remark = [UNSAFE] * record["unsafe"] + [remarks(record["notebooks"])]
+    return about | dict(page=page.as_posix(), remark=" ".join(filter(None, remark)))
+
+
+def remarks(notebooks):
+    """What one reason says of all questions of a notebook; once, if it is so of all notebooks."""
+    reasons = {name: {v["reason"] for v in n["verdicts"].values()} for name, n in notebooks.items()}
+    whole = {name: next(iter(own)) for name, own in reasons.items() if len(own) == 1}
+    if len(whole) == len(notebooks) and len(set(whole.values())) == 1:
+        return next(iter(whole.values()))
+    return "; ".join(f"{name}: {reason}" for name, reason in whole.items() if reason)
 
 
 def grades(students, rows):
@@ -120,9 +127,11 @@ def grades(students, rows):
 
 
 def alike(all_records):
+    """Pairs of students with the same answers, where these are not the staff's, nor untouched."""
     sources = {
         r["student"]: {i: s for n in r["notebooks"].values() for i, s in n["tasks"].items()}
         for r in all_records
     }
-    staff = {c.id: c.source for nb in course.notebooks().values() for c in nb.cells}
-    return similar.pairs(sources, staff)
+    cells = [c for nb in course.notebooks().values() for c in nb.cells if course.is_task(c)]
+    staff = {c.id: c.source for c in cells}
+    return similar.pairs(sources, staff, {i: cut.without_solutions(s) for i, s in staff.items()})

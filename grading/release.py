@@ -15,7 +15,9 @@ from grading import course, cut
 
 # Not reports/claims.toml: its verdicts answer the texts.
 COPIED = ("data", "weights", "LICENSE", "CITATION.cff", "requirements.txt")
-COPIED += ("notebooks/matplotlibrc", "docs/glossary.md")
+# The notebooks link to these pages.
+COPIED += ("notebooks/matplotlibrc", "docs/glossary.md", "docs/gan_trials.md")
+COPIED += ("docs/metrics.md", "docs/metrics")
 OWN = Path(__file__).parent / "student"  # README.md and Makefile of a release
 MARK = "weights/RELEASE"
 READ = {"course_lib", "data", "grading", "notebooks", "weights"}  # of the course, by a release

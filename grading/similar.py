@@ -35,17 +35,17 @@ def normal(source):
     return text if len(text) >= SHORTEST else None
 
 
-def pairs(sources, staff):
-    """[(student, student, cells)] of pairs that share an answer which few have and staff has not.
+def pairs(sources, *given_out):
+    """[(student, student, cells)] of pairs that share an answer which few have and nobody gave out.
 
-    sources: {student: {cell id: source}}. staff: {cell id: source}.
+    sources: {student: {cell id: source}}. given_out: {cell id: source} of the staff, of a release.
     """
     groups = defaultdict(list)
     for student, given in sources.items():
         for name, source in given.items():
             if text := normal(source):
                 groups[name, text].append(student)
-    known = {(name, normal(source)) for name, source in staff.items()}
+    known = {(name, normal(source)) for own in given_out for name, source in own.items()}
     found = defaultdict(list)
     for (name, text), students in groups.items():
         if 2 <= len(students) <= RARE and (name, text) not in known:

@@ -61,8 +61,8 @@ def library():
 
 
 def missing(name):
-    """What is graded for a student who has not handed in a notebook."""
-    return {"given": {}, "fault": "the notebook was not handed in", "file": name}
+    """What is graded for a student who has not handed in a notebook: there is no file of it."""
+    return {"given": {}, "fault": "the notebook was not handed in", "file": ""}
 
 
 def broken(one, error):
@@ -72,8 +72,9 @@ def broken(one, error):
         name: {q.name: grade.failed(reason) for q in course.questions(prepared(name))}
         for name in one["notebooks"]
     }
+    bare = {"texts": {}, "shown": [], "tasks": {}}
     notebooks = {
-        name: {"verdicts": v, "texts": {}, "shown": [], "tasks": {}, "file": name}
+        name: bare | {"verdicts": v, "file": one["notebooks"][name]["file"]}
         for name, v in verdicts.items()
     }
     facts = {"student": one["student"], "digest": "", "seed": 0, "unsafe": False}

@@ -6,6 +6,7 @@ Each check runs with the task's functions and the few statements that both need.
 of mistake a wrong result looks like, never the value.
 """
 
+import ast
 import contextlib
 import io
 import re
@@ -18,16 +19,27 @@ from course_lib.course import slices
 from course_lib.paths import REPOSITORY
 
 CHECK = re.compile(r"q(\d+)-(\d+)-task-check")
+DEFINED = re.compile(r"^(?:def|class) +(\w+)|^(\w+) *=", re.MULTILINE)
 
 
 def main(words=None, folder=REPOSITORY / "notebooks"):
     words = sys.argv[1:] if words is None else words
-    results = []
-    for path in sorted(folder.glob("*.ipynb")):
+    results, paths = [], sorted(folder.glob("*.ipynb"))
+    for word in words:
+        if not any(path.stem.startswith(word) for path in paths):
+            print(unknown(word, [path.stem for path in paths]), file=sys.stderr)
+            return 2
+    for path in paths:
         if not words or path.stem.startswith(tuple(words)):
             results += [show(*result) for result in checked(path)]
     print(f"{sum(results)} of {len(results)} checks pass")
     return 0 if results and all(results) else 1
+
+
+def unknown(word, names):
+    """That no notebook is called so, and which ones may be meant."""
+    meant = [name[:2] for name in names if word.strip("0") in name] or [name[:2] for name in names]
+    return f"no notebook begins with {word}; write {' or '.join(meant)}"
 
 
 def show(question, fault):
@@ -44,7 +56,21 @@ def checked(path):
         match = CHECK.fullmatch(cell.get("id", ""))
         if match:
             yield f"{match[1]}.{match[2]}", fault(before, cell.source, path.parent)
-        before += slices.statements([cell.source])
+        before += statements(cell)
+
+
+def statements(cell):
+    """Those of a cell; where it is no Python, one that says so to each check that needs it."""
+    try:
+        ast.parse(cell.source)
+    except SyntaxError as error:
+        place = f"cell {cell.get('id', '')}, line {error.lineno}"
+        said = f"{place}: {error.msg}: {(error.text or '').strip()}"
+        names = {name for pair in DEFINED.findall(cell.source) for name in pair if name}
+        return [(names, set(), f"raise SyntaxError({said!r})")]
+    except (ValueError, RecursionError, MemoryError):
+        pass  # slices leaves it out
+    return slices.statements([cell.source])
 
 
 def fault(before, source, folder):

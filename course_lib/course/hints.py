@@ -25,7 +25,7 @@ def kind(found, expected, mistakes=None):
         return "Some values are infinite or not a number: which input makes them so?"
     for text, wrong in [*(mistakes or {}).items(), *general(found, expected).items()]:
         if explains(torch.as_tensor(wrong).detach().double().cpu(), found):
-            return f"It looks as if {text}."
+            return f"It looks as if {text}{'' if text.endswith('?') else '.'}"
     right = torch.isclose(found, expected, rtol=ALMOST).double().mean()
     if right >= 0.5 and found.numel() > 3:
         return "Most values are right: look at the special cases of the contract."

@@ -8,7 +8,7 @@ import pytest
 from answers import solution
 from made_records import NAME, published, record, rows
 
-from grading import marking, records, similar
+from grading import cut, marking, pages, publish, records, similar, work
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=alert(1)>\x1b[31m\x07</pre>"
 
@@ -29,13 +29,13 @@ def test_every_student_has_a_row_a_page_and_results_and_texts_wait_for_their_mar
     assert "14 of 16" in (place / "feedback.html").read_text()
 
 
-def mark(path, values, remark="see me"):
+def mark(path, values, remark="see me", mark=",", encoding=None):
     sheet = rows(path)
     for row in sheet:
         row["deduction"] = values.get(row["line"], row["deduction"])
         row["remark"] = remark
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, marking.COLUMNS)
+    with open(path, "w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, marking.COLUMNS, delimiter=mark)
         writer.writeheader()
         writer.writerows(sheet)
 
@@ -52,6 +52,32 @@ def test_marks_are_merged_by_student_and_question_and_survive(tmp_path):
         assert table["ada"]["2.6 text"] == "1.25" and table["ada"]["points"] == "15.25"
     page = (records.folder(tmp_path, "ada") / "feedback.html").read_text()
     assert "see me" in page and "observed: -0.5" in page
+
+
+@pytest.mark.parametrize("how", [(";", "utf-8-sig"), (";", None), ("\t", None), (",", "utf-8-sig")])
+def test_a_sheet_is_read_as_spreadsheets_save_it(how, tmp_path):
+    made, path = record("ada", text="It grew; so, much."), tmp_path / "marking.csv"
+    published(tmp_path, made)
+    mark(path, {"observed": "0,5", "evidence": "0", "limits": "0"}, "why, ä; and so on", *how)
+    if how[0] == ";":
+        path.write_bytes(path.read_bytes().replace(b"0.5", b"0,5"))  # what a line costs, too
+    assert published(tmp_path, made)["ada"]["2.6 text"] == "1.5"
+    assert {row["remark"] for row in rows(path)} == {"why, ä; and so on"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"student,question,line,at most,remark,text\n", "has no column deduction: write it"),
+        (b"", "has no column student, question, line"),
+        ("student,question,line,at most,deduction,remark\nä".encode("latin-1"), "CSV UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_sheet_is_named_with_the_cure(content, said, tmp_path):
+    (tmp_path / "marking.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said) as failed:
+        published(tmp_path, record("ada", text="It grew."))
+    assert str(tmp_path / "marking.csv") in str(failed.value) and "\n" not in str(failed.value)
 
 
 @pytest.mark.parametrize("value", ["-1", "3", "two", "nan", "1e9"])
@@ -96,6 +122,39 @@ def test_answers_that_are_the_same_but_for_names_and_layout_are_shown():
     assert similar.pairs(given, {}) == [("ada", "bob", ["c"])]
     assert similar.pairs(given, {"c": source}) == []
     assert similar.pairs(given | {f"s{i}": {"c": source} for i in range(5)}, {}) == []
+
+
+def test_untouched_cells_of_a_release_are_no_answers_that_are_the_same():
+    made = [record("ada"), record("bob")]
+    for one in made:
+        one["notebooks"][NAME]["tasks"] = {
+            i: cut.without_solutions(source) for i, source in solution(NAME).items()
+        }
+    assert any(map(similar.normal, made[0]["notebooks"][NAME]["tasks"].values()))
+    assert publish.alike(made) == []
+
+
+def test_each_notebook_that_failed_as_a_whole_says_why(tmp_path):
+    first = "01_autoencoder"
+    empty = record("ada", 0.0, reason="the notebook is empty")
+    both = empty["notebooks"] | record("", 0.0, reason="not handed in", name=first)["notebooks"]
+    one = record("bob")["notebooks"] | record("", 0.0, reason="no cell", name=first)["notebooks"]
+    same = {n: record("", 0.0, reason="lost", name=n)["notebooks"][n] for n in (NAME, first)}
+    made = [empty | {"notebooks": both}, record("bob") | {"notebooks": one}]
+    table = published(tmp_path, *made, record("eve") | {"notebooks": same})
+    said = [table[student]["remark"] for student in ("ada", "bob", "eve")]
+    assert said[0] == f"{NAME}: the notebook is empty; {first}: not handed in"
+    assert said[1:] == [f"{first}: no cell", "lost"]
+    assert said[0] in (tmp_path / "class.html").read_text()
+
+
+def test_a_page_says_what_was_not_handed_in_and_which_text_is_empty():
+    first, made = "01_autoencoder", record("ada", text="YOUR ANSWER HERE")
+    lost = work.broken(work.job("ada", {first: work.missing(first)}), "disk full")
+    page = pages.feedback(made | {"notebooks": made["notebooks"] | lost["notebooks"]}, [], False)
+    assert "Taken from <code>ada.ipynb</code>." in page and page.count("Taken from") == 1
+    assert page.count("Not handed in.") == 1
+    assert page.count("No text.") == 1 and "YOUR ANSWER HERE" not in page
 
 
 def test_a_wrong_answer_that_calls_a_wrong_one_says_so(tmp_path):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ LIBRARY = sorted((course.ROOT / "course_lib").rglob("*.py"))
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("release")
-    copied, release.COPIED = release.COPIED, ("LICENSE",)
+    copied = release.COPIED
+    release.COPIED = [name for name in copied if name not in ("data", "weights")]
     release.release(folder)
     release.COPIED = copied
     return folder
@@ -100,6 +102,34 @@ def test_a_release_has_no_cell_of_staff_no_output_and_no_count(made):
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
         assert not any(cell.outputs or cell.execution_count for cell in code)
         assert "course" not in nb.metadata
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def test_every_link_of_a_release_leads_to_something_in_it(made):
+    texts = {path: path.read_text() for path in made.rglob("*.md")}
+    for path in made.glob("notebooks/*.ipynb"):
+        cells = [c for c in nbformat.read(path, 4).cells if c.cell_type == "markdown"]
+        texts[path] = "\n".join(cell.source for cell in cells)
+    found = 0
+    for path, text in texts.items():
+        for link in LINK.findall(text):
+            if "://" not in link:
+                assert (path.parent / link.partition("#")[0]).exists(), f"{path.name}: {link}"
+                found += 1
+    assert found > 10
+
+
+def test_no_released_notebook_leads_to_the_staff_s_own_or_names_a_target_that_is_not_there(made):
+    targets = set(re.findall(r"^(\w+):", (release.OWN / "Makefile").read_text(), re.MULTILINE))
+    for path in made.glob("notebooks/*.ipynb"):
+        text = "\n".join(said(path))
+        assert not re.search(r"colab|github\.io|Read the page", text, re.IGNORECASE), path.name
+        assert "git clone" not in text
+        assert set(re.findall(r"\bmake (\w+)`", text)) <= targets, path.name
+        title = nbformat.read(path, 4).cells[0].source
+        assert "**Time.**" in title and "\n\n\n" not in title
 
 
 def test_every_question_hands_in_behind_its_checks_and_says_its_points(made):

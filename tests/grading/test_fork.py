@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -78,3 +80,10 @@ def test_where_the_staffs_imports_fail_nobody_loses_points(monkeypatch):
     cells += [{"question": "2.1", "part": "task", "source": "1"}]
     with pytest.raises(RuntimeError, match="no kernel"):
         grade.in_kernel(cells, about | {"functions": {}, "names": ()})
+
+
+def test_a_zygote_ends_without_a_word_whatever_its_imports_would_say():
+    loud = "import atexit; atexit.register(print, 'nanobind: leaked 4 instances!')"
+    script = f"from grading import fork; fork.orders('', {loud!r}).close()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -30,7 +30,7 @@ def test_a_slip_is_named(hint):
     with pytest.raises(AssertionError) as failed:
         hints.assert_same(SLIPS[hint], EXPECTED)
     said = str(failed.value)
-    assert hint in said
+    assert hint in said and "?." not in said
     assert not any(f"{abs(v):g}" in said for v in EXPECTED.tolist())
 
 
@@ -67,7 +67,12 @@ TEST = "hints.assert_same(f(torch.ones(3)), 2 * torch.ones(3))"
             "NameError: name 'y' is not defined, at: hints.assert_same(f",
             1,
         ),
-        ("def f(x)\n", "NameError", 1),
+        (
+            "# mine\ndef f(x)\n    return x",
+            "2.1   not yet: SyntaxError: cell q2-1-task, line 2: expected ':': def f(x)\n",
+            1,
+        ),
+        ("def f(x):\n    return 2 * x\n\nlater = [", "line 4: '[' was never closed: later = [", 1),
     ],
 )
 def test_make_check_runs_a_check_without_what_stands_around_it(
@@ -76,6 +81,23 @@ def test_make_check_runs_a_check_without_what_stands_around_it(
     notebook(tmp_path / "02_vae.ipynb", task, TEST)
     assert check.main(["02"], tmp_path) == status
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "cure"),
+    [("2", "02"), ("002", "02"), ("vae", "02 or 03"), ("cvae", "03"), ("9", "02 or 03")],
+)
+def test_a_word_that_begins_no_notebook_s_name_is_answered_in_a_line(word, cure, tmp_path, capsys):
+    for name in ("02_vae", "03_cvae"):
+        notebook(tmp_path / f"{name}.ipynb", "def f(x):\n    return 2 * x", TEST)
+    assert check.main(["02", word], tmp_path) == 2
+    said = capsys.readouterr()
+    assert said.err == f"no notebook begins with {word}; write {cure}\n" and not said.out
+
+
+def test_a_cell_that_is_no_python_stops_no_check_that_needs_none_of_it(tmp_path, capsys):
+    notebook(tmp_path / "02_vae.ipynb", "print(\n", "assert len([1]) == 1; print()")
+    assert check.main([], tmp_path) == 0
 
 
 def test_an_assert_without_words_shows_its_line(tmp_path, capsys):
