@@ -5,22 +5,12 @@ it. What was graded before stays as it is; started again after a kill, it grades
 """
 
 import argparse
-import contextlib
 import os
-import shutil
-import signal
 import sys
-import tempfile
-import threading
-from collections import defaultdict
-from multiprocessing import resource_tracker
-from multiprocessing.util import Finalize
 from pathlib import Path
 
-import psutil
-
 from course_lib.atomic import Busy, locked
-from grading import cluster, course, cut, grade, records, sandbox, submissions, work
+from grading import asked, cluster, course, cut, ending, grade, records, sandbox, submissions, work
 
 GUARD = "guard.json"  # the first file of every grading
 
@@ -74,7 +64,7 @@ def run(options):
     how = {"seconds": options.seconds, "unsafe": options.unsafe}
     if not options.unsafe and (why := sandbox.missing()):
         raise NotGraded(f"no sandbox: {why}. Nothing was graded; see docs/grading.md.")
-    jobs = asked_for(options)
+    jobs = asked.asked_for(options)
     todo = [one for one in jobs if record_of(options.out, one, how) is None]
     print(f"{len(jobs)} students, {len(jobs) - len(todo)} of them graded before", flush=True)
     if todo:
@@ -103,55 +93,6 @@ def in_words(record):
     rows = records.tests(record, lambda question, points: (None, points, ""))
     code = [row for row in rows if row["kind"] == "code"]
     return f"{sum(r['score'] for r in code):g} of {sum(r['max_score'] for r in code):g} for code"
-
-
-def asked_for(options):
-    """The jobs: a student each, with every notebook of the assignment, handed in or not."""
-    notebooks = {name: work.prepared(name) for name in chosen(options.only or [""])}
-    found = submissions.submissions(options.submissions, notebooks)
-    if not found:
-        raise NotGraded(f"{options.submissions} holds no notebook")
-    left = submissions.without_notebook(options.submissions, found, notebooks)
-    if left:
-        print(f"no notebook: {', '.join(map(listed, left, left.values()))}", file=sys.stderr)
-    names = sorted(notebooks) if options.only else assignment(found, options.submissions)
-    students = defaultdict(dict)
-    for s in found:
-        students[s.student][s.notebook] = {"given": s.given, "fault": s.fault, "file": s.file}
-    return [work.job(who, of_all(handed, names)) for who, handed in sorted(students.items())]
-
-
-def chosen(only):
-    """The notebooks of the course whose names begin with one of these words."""
-    known = sorted(course.notebooks())
-    for word in only:
-        if not any(name.startswith(word) for name in known):
-            raise NotGraded(f"--only {word}: no such notebook; there are {', '.join(known)}")
-    return [name for name in known if name.startswith(tuple(only))]
-
-
-def listed(student, files):
-    """A student and what they handed in instead of a notebook, in one line."""
-    more = ", ..." if len(files) > 3 else ""
-    words = f"{student} ({', '.join(files[:3])}{more})" if files else student
-    return " ".join(records.visible(words).split())
-
-
-def assignment(found, place):
-    """The notebooks whose answer cells somebody handed in: what has none adds to nobody's total."""
-    names = {s.notebook for s in found if s.given} or {s.notebook for s in found} - {""}
-    if not names:
-        raise NotGraded(f"no notebook in {place} has an answer cell of this course")
-    return sorted(names)
-
-
-def of_all(handed, names):
-    """What a student handed in for each of the notebooks. What could not be told to be one of them
-    says why those that are missing are."""
-    others = [one for name, one in handed.items() if name not in names]
-    reasons = [one | {"fault": f"{one['file']}: {one['fault']}"} for one in others]
-    instead = {n: reasons[-1] if reasons else work.missing(n) for n in names}
-    return instead | {n: one for n, one in handed.items() if n in names}
 
 
 def guard(out, names, how):
@@ -189,43 +130,7 @@ def expected(student, names, share):
     return work.job(student, handed)
 
 
-def own_temporary_folder():
-    """One folder for all temporary files, of the workers too: removed when all else has ended, and
-    after a kill by the next grader's sweep."""
-    folder = tempfile.mkdtemp(prefix=f"g{os.getpid()}-", dir="/tmp")
-    os.environ["TMPDIR"] = tempfile.tempdir = folder
-    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-200)
-
-
-def end_by_ctrl_c():
-    """Ctrl-C reaches every process of a terminal: it is held back here, and so in all that are
-    started from here, while one thread waits for it."""
-    resource_tracker.ensure_running()  # when it starts, Python lets the signal through again
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    threading.Thread(target=stop, daemon=True).start()
-
-
-def stop():
-    """Wait for Ctrl-C, and end with all that was started; as after a kill, what is graded stays."""
-    signal.sigwait({signal.SIGINT})
-    own = [process.pid for process in psutil.Process().children(recursive=True)]
-    signalled(own, signal.SIGSTOP)  # so that none of them reports that another one has ended
-    for number in (os.getpid(), *own):
-        for path in Path("/tmp").glob(f"g{number}-*"):
-            shutil.rmtree(path, ignore_errors=True)
-    words = "grading: stopped; what was graded is kept, start it again to go on"
-    print(words, file=sys.stderr, flush=True)
-    signalled(own, signal.SIGKILL)
-    os._exit(130)
-
-
-def signalled(numbers, what):
-    for number in numbers:
-        with contextlib.suppress(OSError):  # it has just ended
-            os.kill(number, what)
-
-
 if __name__ == "__main__":
-    end_by_ctrl_c()
-    own_temporary_folder()
+    ending.end_by_ctrl_c()
+    ending.own_temporary_folder()
     sys.exit(main())

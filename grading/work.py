@@ -60,7 +60,7 @@ def library():
     return place
 
 
-def missing(name):
+def missing():
     """What is graded for a student who has not handed in a notebook: there is no file of it."""
     return {"given": {}, "fault": "the notebook was not handed in", "file": ""}
 

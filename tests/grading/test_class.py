@@ -150,7 +150,7 @@ def test_each_notebook_that_failed_as_a_whole_says_why(tmp_path):
 
 def test_a_page_says_what_was_not_handed_in_and_which_text_is_empty():
     first, made = "01_autoencoder", record("ada", text="YOUR ANSWER HERE")
-    lost = work.broken(work.job("ada", {first: work.missing(first)}), "disk full")
+    lost = work.broken(work.job("ada", {first: work.missing()}), "disk full")
     page = pages.feedback(made | {"notebooks": made["notebooks"] | lost["notebooks"]}, [], False)
     assert "Taken from <code>ada.ipynb</code>." in page and page.count("Taken from") == 1
     assert page.count("Not handed in.") == 1

@@ -14,7 +14,7 @@ from answers import as_notebook, solution
 from made_records import NAME, record, rows
 
 from grading import __main__ as command
-from grading import cluster, records, work
+from grading import asked, cluster, records, work
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_notebook_that_is_none_of_the_course_gets_a_row_and_adds_to_no_total(
     other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(1)")])
     for name in ("gus-homework.ipynb", "gus-01_autoencoder.ipynb", "ada-own.ipynb"):
         nbformat.write(other, os.path.join(handed[0], name))
-    jobs = {j["student"]: j["notebooks"] for j in command.asked_for(command.parsed(handed))}
+    jobs = {j["student"]: j["notebooks"] for j in asked.asked_for(command.parsed(handed))}
     assert {tuple(one) for one in jobs.values()} == {(NAME,)}
     assert set(jobs) == {"ada", "ada-own", "bob", "eve", "gus", "gus-homework"}
     assert not jobs["ada"][NAME]["fault"]

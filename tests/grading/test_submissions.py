@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from answers import as_notebook, prepared, solution
 
-from grading import course, submissions
+from grading import course, files, submissions
 
 NAMES = ("01_autoencoder", "02_vae")
 
@@ -206,7 +206,7 @@ def test_a_zip_file_that_lies_about_its_sizes_is_refused(tmp_path, notebooks, go
 
 
 def test_many_small_files_in_a_zip_file_are_refused(tmp_path, notebooks):
-    many = zipped(**{f"{i}.ipynb": "{}" for i in range(submissions.MOST_MEMBERS + 1)})
+    many = zipped(**{f"{i}.ipynb": "{}" for i in range(files.MOST_MEMBERS + 1)})
     put(tmp_path, **{"ada.zip": many})
     (only,) = submissions.submissions(tmp_path, notebooks)
     assert "files" in only.fault
