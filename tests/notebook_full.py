@@ -11,7 +11,7 @@ def full_rule(nb, path):
     """No cell that full runs needs a name that only cells which full passes by would give."""
     known = {*dir(builtins), "get_ipython"}
     for cell in code_cells(nb):
-        if execute.is_of_quick(cell):
+        if execute.is_passed_by(cell, {"profile": "full"}):
             continue
         needed, given = names(cell)
         for name in sorted(needed - known - given):
