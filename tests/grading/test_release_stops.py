@@ -1,0 +1,31 @@
+"""A release as students meet it: each notebook runs to its first stub. A file of its own, so that
+another process can take it than test_release_runs.py."""
+
+import pytest
+from answers import solution
+from running import executed
+
+from grading import course, release
+
+pytestmark = pytest.mark.slow
+NAMES = sorted(course.notebooks())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("release")
+    release.release(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_untouched_release_stops_at_its_first_stub(name, made, monkeypatch):
+    nb, error = executed(made, name, {}, monkeypatch)
+    assert error.ename == "NotImplementedError"
+    (stopped,) = [c.id for c in nb.cells if c.cell_type == "code" and failed(c)]
+    first = next(c.id for c in nb.cells if c.id in solution(name))
+    assert stopped.startswith(first.removesuffix("-task"))
+
+
+def failed(cell):
+    return any(output.output_type == "error" for output in cell.outputs)
