@@ -21,7 +21,8 @@ PYTEST_ARGS ?=
 # A kernel that dies hangs nbval until this limit.
 CELL_SECONDS := 300
 # A process a core, of one thread each; a file's tests, and a notebook's cells, stay in one process.
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadfile
+# Files go out in their order: by default those with few tests, the longest, would come last.
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Whatever is set outside: this folder's library and its plain style, UTF-8, asserts that count.
 export PYTHONPATH := $(CURDIR)
