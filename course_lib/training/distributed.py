@@ -16,6 +16,7 @@ import atexit
 import contextlib
 import hashlib
 import os
+import time
 
 import torch
 import torch.distributed as dist
@@ -62,6 +63,9 @@ def leave():
     """Give the place back; nothing where there is none."""
     if dist.is_initialized():
         dist.destroy_process_group()
+        # A thread of gloo lets go of the last tensors, for which it needs Python's lock: if Python
+        # ended before it had that, the process would abort. While this one sleeps it gets it.
+        time.sleep(0.1)
 
 
 def _rendezvous():

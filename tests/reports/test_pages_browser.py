@@ -178,7 +178,7 @@ def test_the_contents_stay_in_view_and_code_has_a_switch(report, browser):
     page.get_by_role("button", name="Show all code").click()
     assert page.locator("#long-code .highlight").is_visible()
     page.set_viewport_size({"width": 390, "height": 844})
-    assert not page.locator(".contents ol").is_visible()  # folded where there is no room
+    page.locator(".contents ol").wait_for(state="hidden")  # folded where there is no room
     assert page.locator(".contents summary").is_visible()
     page.close()
 
