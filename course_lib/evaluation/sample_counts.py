@@ -1,0 +1,31 @@
+"""How an estimate of log p(x) rises with the number of samples that it is made of."""
+
+import math
+
+import torch
+
+from course_lib.models.importance import infer, log_weights
+
+
+@torch.no_grad()
+def by_counts(model, x, counts=(1, 10, 100, 1000), rows=100):
+    """Estimates of log p(x) by importance sampling, a column a number of samples: (B, counts).
+
+    All come from the same samples of q, as many as the largest count: an estimate with fewer is
+    the mean over as many groups of them as there are. With one sample its mean is the ELBO (Burda
+    et al. 2016). Nats per image. rows: samples decoded at once, few enough for a CPU's cache.
+    ValueError where a count does not divide the largest.
+    """
+    most = max(counts)
+    if odd := [n for n in counts if most % n]:
+        raise ValueError(f"{most} samples cannot be divided into groups of {odd[0]}")
+    estimates = []
+    for one in x.split(1):
+        nothing = one.new_zeros(1, 0)
+        inferred = infer(model, one, nothing)  # once, for all blocks
+        sizes = [min(rows, most - begin) for begin in range(0, most, rows)]
+        blocks = [log_weights(model, one, nothing, n, inferred) for n in sizes]
+        log_w = torch.cat(blocks, 1)[0]
+        means = [log_w.view(-1, n).logsumexp(1).mean() - math.log(n) for n in counts]
+        estimates.append(torch.stack(means))
+    return torch.stack(estimates)

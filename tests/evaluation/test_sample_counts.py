@@ -1,0 +1,50 @@
+"""The estimate with few samples and with many, against a likelihood known in closed form."""
+
+import math
+
+import pytest
+import torch
+from conftest import awake
+from linear_gaussian import LinearGaussian
+
+from course_lib.evaluation.sample_counts import by_counts
+from course_lib.models import hvae
+from course_lib.models.importance import log_weights
+
+
+class Unconditional(LinearGaussian):
+    """The oracle with nothing given."""
+
+    def prior(self, c):
+        return super().prior(c.new_zeros(len(c), 2))
+
+
+def test_the_estimates_rise_to_the_truth():
+    model = Unconditional(shift=1.0, spread=2.0)
+    x, _ = model.draw(200)
+    result = by_counts(model, x, (1, 10, 100, 1000))
+    exact = model.evidence(x, x.new_zeros(len(x), 2))
+    gaps = (exact[:, None] - result).mean(0)
+    assert result.shape == (200, 4)
+    assert gaps[0] > 2 * gaps[1] > 4 * gaps[2] > 0
+    assert abs(gaps[3]) < 0.05
+
+
+def test_of_a_hierarchical_model_by_hand():
+    model = awake(hvae.HVAE((1, 28, 28), (1, 2, 4), (8, 8, 8), (1, 1, 1), 2, n_mixtures=0))
+    x = torch.bernoulli(torch.rand(2, 1, 28, 28))
+    torch.manual_seed(3)
+    result = by_counts(model, x, (2, 6), rows=4)
+    torch.manual_seed(3)
+    for i in range(2):
+        blocks = [log_weights(model, x[i : i + 1], None, n) for n in (4, 2)]
+        w = torch.cat(blocks, 1)[0].double().exp()
+        pairs = torch.stack([w[j : j + 2].mean().log() for j in (0, 2, 4)]).mean()
+        by_hand = torch.stack([pairs, w.mean().log()]).float()
+        torch.testing.assert_close(result[i], by_hand, rtol=1e-5, atol=1e-3)
+
+
+def test_a_count_that_does_not_divide_the_largest_is_refused():
+    with pytest.raises(ValueError, match="10 samples cannot be divided into groups of 4"):
+        by_counts(Unconditional(), torch.zeros(1, 8).double(), (4, 10))
+    assert math.isfinite(by_counts(Unconditional(), torch.zeros(1, 8).double(), (1, 2)).sum())
