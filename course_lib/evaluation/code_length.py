@@ -1,10 +1,7 @@
-"""What pictures cost in bits when they are stored in files without loss; and what JPEG makes of
-them."""
+"""What pictures cost in bits when they are stored in files without loss."""
 
 import io
 
-import numpy as np
-import torch
 from PIL import Image
 
 COLUMNS = 10
@@ -19,18 +16,6 @@ def file_bits(x, form, n=100):
     rows = x[:n].cpu().unflatten(0, (-1, COLUMNS)).permute(0, 3, 1, 4, 2)  # rows, H, columns, W, C
     sheet = rows.flatten(2, 3).flatten(0, 1).numpy()
     file = io.BytesIO()
-    how = dict(lossless=True, quality=100, method=6) if form == "WebP" else dict(optimize=True)
+    how = dict(lossless=True, quality=75, method=6) if form == "WebP" else dict(optimize=True)
     Image.fromarray(sheet.squeeze()).save(file, form, **how)
     return 8 * len(file.getvalue()) / sheet.size
-
-
-def jpeg(x, quality=90):
-    """The pictures (N, 3, H, W), uint8, as they come back from JPEG files, one each."""
-    return torch.stack([_again(picture, quality) for picture in x.cpu().permute(0, 2, 3, 1)])
-
-
-def _again(picture, quality):
-    file = io.BytesIO()
-    Image.fromarray(picture.numpy()).save(file, "JPEG", quality=quality)
-    with Image.open(file) as opened:
-        return torch.from_numpy(np.array(opened)).permute(2, 0, 1)

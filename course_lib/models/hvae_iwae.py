@@ -7,8 +7,6 @@ what a likelihood is estimated by is then what was trained. Nats per image.
 
 import math
 
-import torch
-
 from course_lib.data.batches import Batches
 from course_lib.models import hvae, iwae
 from course_lib.models.importance import log_weights
