@@ -1,18 +1,17 @@
-"""A captured step is the plain one but for rounding. On a CPU all is tried but the recording itself,
-for which a stand-in does the work again at every replay; that of a GPU is tried where there is one.
+"""A captured step is the plain one but for rounding. On a CPU all is tried but the recording
+itself, for which a stand-in does the work again at every replay; that is tried where a GPU is.
 """
 
+import importlib
 import inspect
 import itertools
+import pkgutil
 
 import pytest
 import torch
 from small_steps import EPOCHS, STEPS, begun, tensors
 
-from course_lib.evaluation import judge
-from course_lib.models import (
-    acgan, ae, completion, cvae, gan, gan_baseline, hvae, infogan, iwae, mlvae, mlvae_extended, vae,
-)  # fmt: skip
+from course_lib import models
 from course_lib.training import keys, loop
 from course_lib.training.captured import CapturedStep, NeedsGPU, captured
 from course_lib.training.checkpoint import Checkpoint
@@ -94,8 +93,8 @@ def test_a_captured_step_is_the_plain_one_but_for_rounding(name, device):
 
 
 def test_every_recipe_is_tried():
-    modules = (acgan, ae, completion, cvae, gan, gan_baseline, hvae, infogan, iwae, judge, mlvae)
-    modules += (mlvae_extended, vae)
+    names = [f"course_lib.models.{module.name}" for module in pkgutil.iter_modules(models.__path__)]
+    modules = map(importlib.import_module, ["course_lib.evaluation.judge", *names])
     made = [f for m in modules for n, f in inspect.getmembers(m) if n.endswith("recipe")]
     assert set(made) == {recipe for recipe, *_ in STEPS.values()}
 
