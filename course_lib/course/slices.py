@@ -12,7 +12,7 @@ def statements(sources):
         for node in parsed(source):
             text = written(source, node)
             given, read = names(text)
-            result.append((given | changed(node), read, text))
+            result.append((given | changed(node), read | added_to(node), text))
     return result
 
 
@@ -26,6 +26,11 @@ def changed(node):
     """The names of things of which a statement sets a part: table["a"] = 1, net.size = 2."""
     parts = [n for n in ast.walk(node) if isinstance(n, ast.Subscript | ast.Attribute)]
     return {base(n) for n in parts if isinstance(n.ctx, ast.Store)} - {None}
+
+
+def added_to(node):
+    """The names of things that a statement adds to, which it so reads: rows += [1]."""
+    return {base(n.target) for n in ast.walk(node) if isinstance(n, ast.AugAssign)} - {None}
 
 
 def base(node):

@@ -44,7 +44,8 @@ def random_masks(n, device):
     """n masks (n, 1, 28, 28), 1 where a pixel is given: half of them as in PUBLISHED, a quarter
     with one to three quadrants of the fourteen ways to choose them, and a quarter with a hole, a
     rectangle of sides 7 to 28."""
-    ways = torch.cat([quadrants(*PUBLISHED[i]) for i in (1, 2, 3)])[:, 0].to(device)
+    with torch.device(device):  # a copy from the CPU would wait for the step before
+        ways = torch.cat([quadrants(*PUBLISHED[i]) for i in (1, 2, 3)])[:, 0]
     number = torch.randint(1, 15, (n, 1), device=device)  # its four bits are the four quadrants
     given = (number >> torch.arange(4, device=device)) & 1
     quadrant = torch.ones(SIDE // 2, SIDE // 2, device=device)

@@ -32,7 +32,8 @@ def kl_per_dim(mu_q, logvar_q, mu_p=0.0, logvar_p=0.0):
     The default p is N(0, I). Kingma & Welling 2014, appendix B, for a general p.
     """
     ### BEGIN ANSWER 2.1
-    mu_p, logvar_p = (torch.as_tensor(t).to(mu_q) for t in (mu_p, logvar_p))
+    # A number stays on the CPU: a GPU takes it along, where a copy would make the CPU wait.
+    mu_p, logvar_p = (torch.as_tensor(t).to(mu_q.dtype) for t in (mu_p, logvar_p))
     # expm1 keeps the KL of two nearly equal Gaussians from drowning in float32 rounding.
     variance_term = torch.expm1(logvar_q - logvar_p) - (logvar_q - logvar_p)
     return 0.5 * (variance_term + (mu_q - mu_p).square() * (-logvar_p).exp())
@@ -65,7 +66,7 @@ def product(mu, logvar, group, n_groups):
 
 def log_prob(x, mu, logvar):
     """log N(x; mu, sigma^2), shape (B,), nats (a density, so it may be positive)."""
-    mu, logvar = (torch.as_tensor(t).to(x) for t in (mu, logvar))
+    mu, logvar = (torch.as_tensor(t).to(x.dtype) for t in (mu, logvar))
     doubled_nll = LOG_2PI + logvar + (x - mu).square() * (-logvar).exp()
     return -0.5 * doubled_nll.flatten(1).sum(1)
 

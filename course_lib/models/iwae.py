@@ -68,8 +68,11 @@ def descent(model, loss, k, tight, lr, n_steps, ema, bf16):
     optimizer = adam(model, lr)
     schedule = warmed(optimizer, min(200, n_steps // 10), n_steps)
 
-    def objective(model, *batch):
-        late = schedule.last_epoch >= (1 - tight) * n_steps  # its "epoch" is our step
-        return loss(model, *batch, k=k if late else 1)
+    def late():
+        return schedule.last_epoch >= (1 - tight) * n_steps  # its "epoch" is our step
 
+    def objective(model, *batch):
+        return loss(model, *batch, k=k if late() else 1)
+
+    objective.stage = late  # see training/captured.py
     return LossStep(model, objective, optimizer, ema, schedule=schedule, bf16=bf16)

@@ -14,7 +14,7 @@ class CompiledStep:
 
     The noise is that of the plain step, and the numbers are, but for rounding. What a loss asks of
     a count of steps (iwae) compiles anew where the answer changes. Games of two players
-    (AdversarialStep) stay plain.
+    (AdversarialStep) stay plain, or are captured (captured.py).
     """
 
     def __init__(self, step):

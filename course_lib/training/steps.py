@@ -110,10 +110,13 @@ class GradientGuard(torch.nn.Module):
     @torch.no_grad()
     def watch(self, optimizer, args, kwargs):
         weights = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = torch.nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
+        gradients = [p.grad for p in weights if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
         mean = torch.where(self.mean_norm > 0, self.mean_norm, norm)
         skipped = ~(norm.isfinite() & (norm <= self.skip * mean))
-        torch.nn.utils.clip_grads_with_norm_(weights, self.clip * mean, norm)
+        # As torch's clip_grads_with_norm_, which asks the device for its limit and so waits for it.
+        shorter = ((norm + 1e-6).reciprocal() * (self.clip * mean)).clamp(max=1.0)
+        torch._foreach_mul_(gradients, shorter)
         optimizer.found_inf = skipped.float()  # a fused optimiser leaves such a step out
         self.skipped += skipped
         # One left out counts too, shortened: should norms stay high, the mean rises to them.

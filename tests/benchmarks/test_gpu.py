@@ -1,0 +1,90 @@
+"""The script for a machine with a GPU: it finds the notebooks' trainings, needs nothing of Jupyter,
+and tells what became of each."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from benchmarks import packed
+from benchmarks.asked import Training, asked
+from course_lib.models import cvae, hvae
+from course_lib.paths import REPOSITORY
+from course_lib.training import keys
+
+ABSENT = ["IPython", "ipywidgets", "papermill", "nbclient", "nbformat", "jupyter_client"]
+ABSENT += ["sklearn", "cv2", "seaborn", "skimage"]
+OF_DIGITS = ("models.cvae.", "models.iwae.", "models.completion.", "models.mlvae")
+
+
+def test_all_trainings_of_digits_that_ship_are_read_off_the_notebooks():
+    """Those that a whole run of 03 and 04 asked for, with all their settings."""
+    made = [*asked("03", "quick"), *asked("04", "quick")]
+    found = [(keys.name_of(o.recipe), keys.arguments(*o[:3]), o.epochs) for o in made]
+    for path in [*REPOSITORY.glob("weights/*.json"), *REPOSITORY.glob("weights/outcomes/*.json")]:
+        about = json.loads(path.read_text())["about"]
+        if about["recipe"].startswith(OF_DIGITS):
+            assert (about["recipe"], about["settings"], about["epochs"]) in found, path.name
+
+
+def test_a_share_is_of_the_epochs_and_then_of_the_pictures():
+    x, c = torch.zeros(1000, 1, 28, 28).byte(), torch.zeros(1000, 10)
+    one = Training(cvae.twin_recipe, [x, c], dict(batch=10, epochs=20), 20)
+    assert one.shortened(0.1).epochs == one.shortened(0.1).settings["epochs"] == 2
+    least = one.shortened(0.01)
+    assert least.epochs == 1 and [len(t) for t in least.tensors] == [200, 200]
+    assert len(one.shortened(1e-6).tensors[0]) == 20, "two batches"
+    levels = Training(hvae.recipe, [x], dict(anneal=64), 64)
+    assert levels.lasting(5).settings == dict(anneal=5), "its schedule lasts as long"
+    plain = Training(cvae.recipe, [x, c], dict(seed=1), 50)
+    assert plain.lasting(3).settings == dict(seed=1) and plain.lasting(3).epochs == 3
+
+
+def test_weights_come_in_few_files_that_are_small_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr(packed, "LIMIT", 3000)
+    monkeypatch.setattr(packed, "FILES", 2)
+    pack, net = packed.Packed(tmp_path), nn.Linear(50, 20)
+    assert pack.add("one", net) == pack.add("one", net) == "weights-1.safetensors"
+    both = "weights-1.safetensors, weights-2.safetensors"  # its bias fits into the first
+    assert packed.Packed(tmp_path).add("two", net) == both, "after a new start"
+    assert "too large" in packed.Packed(tmp_path).add("three", net)
+    assert "too large" in packed.Packed(tmp_path).add("four", nn.Linear(100, 20))
+    with safe_open(tmp_path / "weights-2.safetensors", "pt") as file:
+        assert list(file.keys()) == ["two/weight"]
+        assert file.get_tensor("two/weight").equal(net.weight.half())
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """Processes that start from now on find none of the packages of ABSENT, and no GPU."""
+    text = f"import sys; sys.modules.update(dict.fromkeys({ABSENT}))"
+    (tmp_path / "sitecustomize.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{REPOSITORY}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+def test_it_trains_on_a_bare_machine_and_tells_what_came_of_each(bare, tmp_path):
+    command = [sys.executable, "-m", "benchmarks.gpu", "--profile", "quick", "--share", "1e-5"]
+    command += ["--out", str(tmp_path / "out"), "03"]
+    told = tmp_path / "out" / "results.json"
+    told.parent.mkdir()
+    first, second = (f"03-0{i} models.cvae.recipe" for i in (1, 2))
+    # As two processes left it that died: the first tried a captured step, the second a plain one.
+    told.write_text(json.dumps({first: {"state": "begun, captured"}, second: {"state": "begun"}}))
+    for _ in range(2):
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        rows = json.loads(told.read_text())
+        assert rows.pop(second) == {"state": "begun"}, "what killed a process twice is left out"
+        assert len(rows) >= 6 and all(row["state"] == "done" for row in rows.values())
+    assert "training" not in done.stdout, "what is done is not done again"
+    row = rows[first]
+    assert row["steps"] == 2 and row["last"]["test loss"] > 100 and not row["captured"]
+    assert row["share of bf16"] is None and row["weights"] == "weights-1.safetensors"
+    judge = next(row for name, row in rows.items() if "digit_recipe" in name)
+    assert judge["images a second"] > 0
