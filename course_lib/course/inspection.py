@@ -3,6 +3,7 @@
 import pandas as pd
 import torch
 from torch.nn.utils.parametrize import is_parametrized
+from torch.utils.flop_counter import FlopCounterMode
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -46,3 +47,10 @@ def _row_writer(name, rows):
 def count_parameters(model):
     """How many numbers are trained."""
     return sum(p.numel() for p in model.parameters())
+
+
+def multiply_adds(loss, model, x):
+    """Million multiply-adds of loss(model, x)["loss"] and of its gradients."""
+    with FlopCounterMode(display=False) as counter:
+        loss(model, x)["loss"].backward()
+    return counter.get_total_flops() / 2e6

@@ -1,11 +1,11 @@
 """Who controls what: a level of a hierarchical model sampled anew, all others held, and the change
 read off the picture by a judge that took no part in training.
 
-A level is a list of groups, by number. `model` has encode(x), a list of latents, one a group, and
-generate(given=..., temperature=...), as hvae.HVAE.
+A level is a list of groups, by number. `model` is an hvae.HVAE, or has what is called of it here.
 """
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 
@@ -44,25 +44,31 @@ def swap(model, zs, others, level):
     ### END ANSWER
 
 
+def coded(model, x, temperature=1.0):
+    """(codes of x, a tensor a group; the copies that they give), in one pass. temperature 0: the
+    codes are posterior means."""
+    parameters, samples = model.top_down(model.features(x), temperature=temperature)
+    return [sample.z for sample in samples], model.mean(parameters)
+
+
 @torch.no_grad()
 def resampling_effects(model, read, x, levels, size=250):
     """{level: (N, F)}: squared change of what `read(pictures)`, (B, F), says, against the same
-    picture's reconstruction, when each level is sampled anew from the prior.
+    picture's copy, when each level is sampled anew from the prior.
 
-    x: floats in [0, 1]. levels: {name: groups}. Three rows more frame them: "posterior", all groups
-    sampled again from the picture's own posterior; "all", all of them from the prior; and
-    "another", the reconstruction of another picture in place of this one. ValueError for a single
-    picture.
+    x: floats in [0, 1]. levels: {name: groups}. One row more, "another": the copy of another
+    picture in place of this one. ValueError for a single picture.
     """
     if len(x) < 2:
         raise ValueError("one picture has no other to be compared with")
-    changes = {name: [] for name in ("posterior", *levels, "all", "another")}
+    changes = {name: [] for name in (*levels, "another")}
     for part in x.tensor_split(-(-len(x) // size)):  # even parts: none of a single picture
-        zs = model.encode(part)
-        before = read(model.generate(given=zs))
+        zs, copies = coded(model, part)
+        before = read(copies)
         after = {name: read(resample(model, zs, groups)) for name, groups in levels.items()}
-        after["posterior"] = read(model.generate(given=model.encode(part)))
-        after["all"], after["another"] = read(model.generate(len(part))), before.roll(1, 0)
+        after["another"] = before.roll(1, 0)
+        for z in (*zs, *zs):  # twice as much noise was drawn here once: published numbers stay
+            torch.randn_like(z)
         for name, readings in after.items():
             changes[name].append((readings - before).square())
     return {name: torch.cat(parts).cpu().numpy() for name, parts in changes.items()}
@@ -76,17 +82,17 @@ def carried(model, read, x, other, levels):
     x, other: pictures (N, C, H, W) in [0, 1], best two that differ in one thing only. Codes are
     posterior means. The row "all": all codes from the other.
     """
-    zs, others = (model.encode(p, temperature=0.0) for p in (x, other))
+    (zs, copies), (others, their_copies) = (coded(model, p, temperature=0.0) for p in (x, other))
     after = {name: swap(model, zs, others, groups) for name, groups in levels.items()}
-    after["all"] = model.generate(given=others)
-    before = read(model.generate(given=zs))
+    after["all"] = their_copies
+    before = read(copies)
     return {name: (read(p) - before).cpu().numpy() for name, p in after.items()}
 
 
-def draw_shares(model, read, x, levels):
-    """`shares` of the levels alone, (L, F): each drawn anew for pictures x in [0, 1]."""
-    effects = resampling_effects(model, read, x, levels)
-    return shares(effects)[1 : 1 + len(levels)]  # after the row "posterior"
+def draw_shares(model, read, x, levels=None):
+    """`shares` of the levels, (L, F): each drawn anew, alone, for pictures x in [0, 1]; the levels
+    are the model's scales where none are given."""
+    return shares(resampling_effects(model, read, x, levels or groups_by_scale(model)))
 
 
 def swap_shares(model, read, pairs, levels):
@@ -101,6 +107,27 @@ def swap_shares(model, read, pairs, levels):
         means = [table[:, factor].mean() for table in moved.values()]
         columns.append(np.array(means[:-1]) / means[-1])
     return np.stack(columns, 1)
+
+
+def three_ways(models, read, x, pairs):
+    """What each scale controls, asked in three ways: {way: (models, scales, len(pairs))}.
+
+    "drawn alone" and "with all below" are `draw_shares` for pictures x, "swapped" is `swap_shares`;
+    pairs: as there, {column of `read`: (pictures, pictures)}; other columns are left out.
+    """
+    levels, columns = groups_by_scale(models[0]), list(pairs)
+    below = with_everything_below(levels)
+    drawn = lambda of: np.stack([draw_shares(m, read, x, of)[:, columns] for m in models])
+    tables = {"drawn alone": drawn(levels), "with all below": drawn(below)}
+    return tables | {"swapped": np.stack([swap_shares(m, read, pairs, levels) for m in models])}
+
+
+def leading(tables, columns):
+    """Which level leads in each column, of {way: shares (models, L, F)}: a DataFrame with a row
+    for each of `columns` and a text for each way, "1 2 1", the level from 1 on in each model."""
+    numbers = {way: table.argmax(1).T + 1 for way, table in tables.items()}
+    texts = {way: [" ".join(map(str, row)) for row in rows] for way, rows in numbers.items()}
+    return pd.DataFrame(texts, index=columns)
 
 
 @torch.no_grad()

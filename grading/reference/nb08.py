@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import ndtr
 from scipy.stats import gmean, ttest_1samp
 
 from grading.reference import nb02
@@ -19,13 +18,6 @@ def residual(mu_p, logvar_p, d_mu, d_logvar):
 
 def group_kl(mu, logvar, mu_p, logvar_p):
     return nb02.kl(*(t.flatten(1) for t in (mu, logvar, mu_p, logvar_p)))
-
-
-def masses(mean, sigma):
-    """From the side on which the tail is small, so that no digits are lost."""
-    edges = (np.array([-np.inf, *(np.arange(1, 256) - 0.5), np.inf]) / 255 - mean) / sigma
-    low, high = edges[:-1], edges[1:]
-    return torch.from_numpy(np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low)))
 
 
 def bits_per_dimension(nats, shape):
@@ -65,18 +57,6 @@ def redrawn(zs, fresh, level, scale_of_group):
 def shares(changes, of_another):
     another = np.linalg.norm(of_another.double().numpy(), axis=0)
     return [(np.linalg.norm(level.double().numpy(), axis=0) / another) ** 2 for level in changes]
-
-
-def without_tails(mean, sigma):
-    edges = (torch.arange(257, dtype=torch.float64) - 0.5) / 255
-    return torch.from_numpy(np.diff(ndtr((edges.numpy() - mean) / sigma)))
-
-
-def from_density(mean, sigma):
-    """The density at each value times the width of a value."""
-    values = np.arange(256) / 255
-    density = np.exp(-0.5 * ((values - mean) / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))
-    return torch.from_numpy(density / 255)
 
 
 def last_time(values, goal):
@@ -123,11 +103,6 @@ MISTAKES = {
         "the prior is taken for N(0, 1)": lambda mu, s, mu_p, s_p: group_kl(
             mu, s, 0 * mu_p, 0 * s_p
         ),
-    },
-    "masses": {
-        "0 and 1 do not take the tails": without_tails,
-        "a density is given, times the width of a value": from_density,
-        "a variance is taken for a standard deviation": lambda mean, sigma: masses(mean, sigma**2),
     },
     "bits_per_dimension": {
         "nats are given, not bits": lambda nats, shape: nats / np.prod(shape),

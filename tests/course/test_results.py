@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from course_lib.course import figures, results, widgets
-from course_lib.course.inspection import count_parameters, has_bf16, layer_table
+from course_lib.course.inspection import count_parameters, has_bf16, layer_table, multiply_adds
 from course_lib.course.protocol import PROTOCOL
 from course_lib.course.widgets import explore
 from course_lib.models import ae
@@ -76,6 +76,14 @@ def test_layer_table_lists_layers_with_spectral_norm_and_models_of_two_inputs():
         "3",
         "1",
     ]
+
+
+def test_multiply_adds_are_those_of_the_products_there_and_back():
+    model, x = nn.Sequential(nn.Linear(40, 30), nn.Linear(30, 20)), torch.rand(5, 40)
+    loss = lambda model, x: {"loss": model(x).square().sum()}
+    to_weights, to_inputs = 5 * (40 * 30 + 30 * 20), 5 * 30 * 20  # none to the first one's inputs
+    wanted = (2 * to_weights + to_inputs) / 1e6
+    assert multiply_adds(loss, model, x) == pytest.approx(wanted)
 
 
 def test_layer_table_leaves_batch_norm_as_it_was():

@@ -1,5 +1,7 @@
 """Interventions: a model whose levels are known must get the matrix that is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,17 @@ class Known:
     """Three groups of one number each; the pixel (0, 0, i) is the number of group i."""
 
     sides, scale_of_group = (2, 4), [0, 0, 1]
+
+    def features(self, x):
+        return x
+
+    def top_down(self, features, temperature=1.0):
+        """The pixels, and the groups' codes as GroupSample names them."""
+        zs = self.encode(features, temperature)
+        return self.generate(given=zs), [SimpleNamespace(z=z) for z in zs]
+
+    def mean(self, parameters):
+        return parameters
 
     def encode(self, x, temperature=1.0):
         return [x[:, :, :1, i : i + 1] for i in range(3)]
@@ -49,14 +62,25 @@ def test_levels_of_scales():
 
 def test_the_matrix_of_a_known_model():
     share = interventions.shares(effects())
-    wanted = np.array([[0, 0, 0, 0], [1, 1, 0, 0.5], [0, 0, 1, 0.5], [1, 1, 1, 1]])
-    assert share == pytest.approx(wanted, abs=0.1)
-
-
-def test_the_rows_of_the_levels_alone():
-    levels = interventions.groups_by_scale(Known())
-    share = interventions.draw_shares(Known(), read, torch.randn(4000, 1, 1, 3), levels)
     assert share == pytest.approx(np.array([[1, 1, 0, 0.5], [0, 0, 1, 0.5]]), abs=0.1)
+
+
+def test_shares_with_all_that_lies_below():
+    levels = interventions.with_everything_below(interventions.groups_by_scale(Known()))
+    share = interventions.draw_shares(Known(), read, torch.randn(4000, 1, 1, 3), levels)
+    assert share == pytest.approx(np.array([[1, 1, 1, 1], [0, 0, 1, 0.5]]), abs=0.1)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_codes_and_their_copies_are_those_of_two_passes(temperature):
+    how = dict(sides=(2, 4, 8), width=(12, 8, 8), groups=(2, 1, 2), z_dim=3, sigma=0.1)
+    model, x = awake(hvae.HVAE((3, 32, 32), **how), 0.2), torch.rand(6, 3, 32, 32)
+    torch.manual_seed(1)
+    zs, copies = interventions.coded(model, x, temperature)
+    torch.manual_seed(1)
+    wanted = model.encode(x, temperature)
+    assert all(torch.equal(z, other) for z, other in zip(zs, wanted, strict=True))
+    torch.testing.assert_close(copies, model.generate(given=wanted))
 
 
 class Faint(Known):
@@ -84,6 +108,29 @@ def test_swap_shares_are_of_what_all_codes_carry():
     pairs = {3: (x, x + step), 2: (x, x + step), 1: (x + step, x)}
     share = interventions.swap_shares(Known(), read, pairs, {"2x2": [0, 1], "4x4": [2]})
     assert share == pytest.approx(np.array([[3 / 7, 0, 1], [4 / 7, 1, 0]]), abs=1e-5)
+
+
+def test_three_ways_of_asking_two_models():
+    x, step = torch.randn(4000, 1, 1, 3), torch.tensor([0.0, 3.0, 4.0])
+    pairs = {3: (x[:9], x[:9] + step), 1: (x[:9], x[:9] + step)}
+    tables = interventions.three_ways([Known(), Faint()], read, x, pairs)
+    assert [table.shape for table in tables.values()] == [(2, 2, 2)] * 3
+    wanted = {
+        "drawn alone": [[0.5, 1], [0.5, 0]],
+        "with all below": [[1, 1], [0.5, 0]],
+        "swapped": [[3 / 7, 1], [4 / 7, 0]],
+    }
+    assert list(tables) == list(wanted)
+    for way, of_known in wanted.items():
+        assert tables[way][0] == pytest.approx(np.array(of_known), abs=0.1), way
+    assert tables["swapped"][1] == pytest.approx(np.array([[3 / 4, 1], [1 / 4, 0]]), abs=1e-5)
+
+
+def test_the_leading_level_in_each_model():
+    table = np.array([[[0.5, 0.1], [0.2, 0.9], [0.1, 0.0]], [[0.0, 0.3], [0.1, 0.2], [0.2, 0.1]]])
+    leads = interventions.leading({"drawn alone": table, "swapped": table[::-1]}, ["smile", "gaze"])
+    assert leads.loc["smile"].to_dict() == {"drawn alone": "1 3", "swapped": "3 1"}
+    assert leads.loc["gaze"].to_dict() == {"drawn alone": "2 1", "swapped": "1 2"}
 
 
 def test_moves_are_standard_deviations_of_the_numbers_that_hold_most():
