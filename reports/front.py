@@ -30,6 +30,7 @@ PARTS = {
     "06": ("quick/figures/q6-3-pairs", 66, 0, 500),
     "07": ("quick/figures/q7-2-digits", 0, 0, 480),
     "08": ("quick/figures/q8-3-copies", 98, 0, 360),
+    "09": ("quick/figures/q9-1-hard", 120, 0, 360),
 }
 
 

@@ -12,6 +12,7 @@ SOURCES = {
     "S2": "homework 8 of a machine-learning course: autoencoder",
     "S3": "the multi-level-vae repository",
     "S4": "slides on a conditional VAE for MNIST",
+    "NVAE": "the paper by Vahdat and Kautz, 2020 (appendix)",
 }
 VERDICTS = {
     "reproduced": "we measured what the source claims",

@@ -28,6 +28,7 @@ POINTS = {
     "06": {"6.1": 1, "6.2": 1, "6.3": 2},
     "07": {f"7.{i}": 0 for i in range(1, 4)},
     "08": {f"8.{i}": 0 for i in range(1, 6)},
+    "09": {f"9.{i}": 0 for i in range(1, 3)},
 }
 CELL_ID = re.compile(r"[a-z][a-z0-9-]*")
 PARAMETER = re.compile(r"(\w+): (str|int|float|bool) = \S.*?  # \S.*")

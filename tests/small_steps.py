@@ -11,6 +11,7 @@ from course_lib.models import (
     gan,
     gan_baseline,
     hvae,
+    hvae_iwae,
     infogan,
     iwae,
     mlvae,
@@ -42,6 +43,11 @@ STEPS = {
     "hvae": (hvae.recipe, ["small"], LEVELS | dict(sigma=0.05, anneal=EPOCHS)),
     "hvae, mixture": (hvae.recipe, ["small"], LEVELS | dict(n_mixtures=2, simple=True)),
     "hvae, binary": (hvae.recipe, ["digits"], LEVELS | dict(n_mixtures=0, free=0.1)),
+    "hvae, tight": (
+        hvae_iwae.recipe, ["digits"],
+        {k: v for k, v in LEVELS.items() if k != "warm"}
+        | dict(epochs=EPOCHS, k=3, tight=0.5, bf16=False),
+    ),
     "gan": (gan.recipe, ["small"], GAME),
     "gan, r1": (gan.recipe, ["small"], GAME | dict(r1=1.0, augment=False)),
     "gan, the source's": (gan_baseline.recipe, ["small"], GAME | dict(discriminator_width=4)),
