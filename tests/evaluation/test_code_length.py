@@ -33,4 +33,3 @@ def test_the_file_holds_the_pictures_as_they_are(form, channels, monkeypatch):
         row, column = divmod(i, 10)
         part = sheet[8 * row :, 8 * column :][:8, :8]
         assert torch.equal(part.permute(2, 0, 1).byte(), x[i])
-

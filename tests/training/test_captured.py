@@ -88,7 +88,8 @@ def test_a_captured_step_is_the_plain_one_but_for_rounding(name, device):
         off = (own_after[part] - after[part]).norm()
         assert off <= near * (after[part] - before).norm() + 1e-6, part
     if device == "cpu":  # two stages are two recordings; what changes at every step is none
-        assert own.recorder.recorded == {"iwae": 2, "hvae, tight": 2, "judge of digits": 0}.get(name, 1)
+        number = {"iwae": 2, "hvae, tight": 2, "judge of digits": 0}.get(name, 1)
+        assert own.recorder.recorded == number
     assert rates(own) == rates(step) and all(isinstance(rate, float) for rate in rates(own))
 
 
