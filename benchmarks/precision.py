@@ -3,19 +3,18 @@
     python -m benchmarks.precision          a Markdown table; some minutes of one core
 
 Each of three kinds is trained on digits, three seeds, twice: equal but for `bf16`. Held-out numbers
-stand side by side. The difference is taken within a seed, and its 95 % interval over the seeds is
-Student's, so with three of them it is wide.
+stand side by side, and their ratio within a seed, with its 95 % interval over the seeds: with three
+of them it is wide.
 """
 
 import time
-from statistics import mean, stdev
 
 import torch
-from scipy.stats import t as student
 
 from benchmarks.rounds import DEVICE
 from course_lib.data import inputs
 from course_lib.data.batches import pixels
+from course_lib.evaluation import stats
 from course_lib.evaluation.image_quality import sliced_distance
 from course_lib.models import gan, hvae, iwae
 from course_lib.training import loop
@@ -52,12 +51,13 @@ KINDS = {  # recipe, words of the data, settings, epochs, and what is measured, 
 def main():
     begun = time.process_time()
     print(f"{device_name(DEVICE)}, torch {torch.__version__}, {N:,} digits, seeds 0 to 2")
-    print("\n| net | epochs | held out | float32 | bfloat16 | bfloat16 less float32 (95 %) |")
+    print("\n| net | epochs | held out | float32 | bfloat16 | bfloat16 / float32 (95 %) |")
     print("|---|---|---|---|---|---|")
     for name, kind in KINDS.items():
         found = [[trained(kind, bf16, seed) for seed in SEEDS] for bf16 in (False, True)]
-        more = [b - a for a, b in zip(*found, strict=True)]
-        cells = [name, kind[3], kind[5], *map(listed, found), interval(more)]
+        ratio, low, high = stats.paired_ratio(*reversed(found))
+        share = f"{ratio:.4f} ({low:.4f} to {high:.4f})"
+        cells = [name, kind[3], kind[5], *map(listed, found), share]
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
     print(f"\n{time.process_time() - begun:.0f} s of processor time")
 
@@ -76,12 +76,6 @@ def trained(kind, bf16, seed):
 
 def listed(values):
     return ", ".join(f"{value:.4g}" for value in values)
-
-
-def interval(values):
-    """Their mean and its interval, in words."""
-    half = student.ppf(0.975, len(values) - 1) * stdev(values) / len(values) ** 0.5
-    return f"{mean(values):+.3g} ({mean(values) - half:.2g} to {mean(values) + half:.2g})"
 
 
 if __name__ == "__main__":

@@ -67,8 +67,6 @@ def resampling_effects(model, read, x, levels, size=250):
         before = read(copies)
         after = {name: read(resample(model, zs, groups)) for name, groups in levels.items()}
         after["another"] = before.roll(1, 0)
-        for z in (*zs, *zs):  # twice as much noise was drawn here once: published numbers stay
-            torch.randn_like(z)
         for name, readings in after.items():
             changes[name].append((readings - before).square())
     return {name: torch.cat(parts).cpu().numpy() for name, parts in changes.items()}

@@ -37,13 +37,13 @@ def _reduced(model, x, c, n_samples, reduce, rows=None):
         inferred = infer(model, x_part, c_part)  # once, for all blocks
         blocks = [
             reduce(log_weights(model, x_part, c_part, n, inferred), 1)
-            for n in _block_sizes(n_samples, max(1, rows // len(x_part)))
+            for n in block_sizes(n_samples, max(1, rows // len(x_part)))
         ]
         estimates.append(reduce(torch.stack(blocks, 1), 1))
     return torch.cat(estimates)
 
 
-def _block_sizes(n, largest):
+def block_sizes(n, largest):
     """Sizes up to `largest` that add up to n, the smaller one last."""
     return [min(largest, n - begin) for begin in range(0, n, largest)]
 

@@ -1,10 +1,9 @@
 """How an estimate of log p(x) rises with the number of samples that it is made of."""
 
-import math
-
 import torch
 
-from course_lib.models.importance import infer, log_weights
+from course_lib.evaluation.likelihood import block_sizes
+from course_lib.models.importance import infer, log_mean, log_weights
 
 
 @torch.no_grad()
@@ -23,9 +22,8 @@ def by_counts(model, x, counts=(1, 10, 100, 1000), rows=100):
     for one in x.split(1):
         nothing = one.new_zeros(1, 0)
         inferred = infer(model, one, nothing)  # once, for all blocks
-        sizes = [min(rows, most - begin) for begin in range(0, most, rows)]
+        sizes = block_sizes(most, rows)
         blocks = [log_weights(model, one, nothing, n, inferred) for n in sizes]
-        log_w = torch.cat(blocks, 1)[0]
-        means = [log_w.view(-1, n).logsumexp(1).mean() - math.log(n) for n in counts]
-        estimates.append(torch.stack(means))
+        log_w = torch.cat(blocks, 1)
+        estimates.append(torch.stack([log_mean(log_w.view(-1, n)).mean() for n in counts]))
     return torch.stack(estimates)

@@ -1,24 +1,20 @@
 """HVAE on binary digits, trained by the ELBO and in the end by the importance-weighted bound.
 
 The model is hvae.HVAE, its ELBO hvae.loss. The bound with k samples, log 1/k sum_i p(x, z_i) /
-q(z_i|x), is that of Burda, Grosse & Salakhutdinov, 2016: it lies between the ELBO and log p(x), and
-what a likelihood is estimated by is then what was trained. Nats per image.
+q(z_i|x), is that of Burda, Grosse & Salakhutdinov, 2016: it lies between the ELBO and log p(x), so
+what is trained is closer to what a likelihood is estimated by. Nats per image.
 """
-
-import math
 
 from course_lib.data.batches import Batches
 from course_lib.models import hvae, iwae
-from course_lib.models.importance import log_weights
-from course_lib.training.steps import GradientGuard
+from course_lib.models.importance import log_mean, log_weights
 
 
 def loss(model, x, k=4):
     """Minus the bound with k samples, for grey pictures whose pixels are sampled anew each time."""
     if k == 1:  # the ELBO: its KL needs no samples
         return {"loss": hvae.loss(model, x)["loss"]}
-    bound = log_weights(model, model.quantised(x), None, k).logsumexp(1) - math.log(k)
-    return {"loss": -bound.mean()}
+    return {"loss": -log_mean(log_weights(model, model.quantised(x), None, k)).mean()}
 
 
 def recipe(
@@ -29,6 +25,5 @@ def recipe(
     Steps whose gradient is far too long are shortened or left out, as in hvae.recipe."""
     model = hvae.HVAE(x.shape[1:], sides, width, groups, z_dim, n_mixtures=0).to(x.device)
     batches = Batches(x, size=batch, seed=seed)
-    step = iwae.descent(model, loss, k, tight, lr, epochs * len(batches), ema, bf16)
-    step.parts["guard"] = GradientGuard(step.optimizer).to(x.device)
-    return step, batches
+    how = (k, tight, lr, epochs * len(batches), ema, bf16)
+    return iwae.descent(model, loss, *how, guarded=True), batches

@@ -6,6 +6,8 @@ top_down(features) and nll(x, parameters): see hvae.HVAE. c is what is given, (B
 be 0, and a hierarchical model is given nothing.
 """
 
+import math
+
 import torch
 
 from course_lib.models import gaussian
@@ -29,6 +31,12 @@ def log_weights(model, x, c, n_samples, inferred=None):
     for z, mu, logvar, mu_p, logvar_p in groups:
         log_px = log_px + gaussian.log_prob(z, mu_p, logvar_p) - gaussian.log_prob(z, mu, logvar)
     return log_px.view(-1, n_samples)
+
+
+def log_mean(log_w):
+    """The logarithm of the mean weight, from log weights (B, K): (B,), an estimate of log p(x|c).
+    Its mean over samples is the importance-weighted bound (Burda, Grosse & Salakhutdinov, 2016)."""
+    return log_w.logsumexp(1) - math.log(log_w.shape[1])
 
 
 def infer(model, x, c):

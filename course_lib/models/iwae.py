@@ -4,15 +4,13 @@ The importance-weighted bound, Burda, Grosse & Salakhutdinov, 2016. With k = 1 i
 rises with k, to log p(x|c). The nets are those of cvae.py. Nats per image.
 """
 
-import math
-
 import torch
 from torch import nn
 
 from course_lib.data.batches import Batches, pixels
 from course_lib.models import cvae, gaussian, layers
-from course_lib.models.importance import infer, log_weights
-from course_lib.training.steps import LossStep, adam, warmed
+from course_lib.models.importance import infer, log_mean, log_weights
+from course_lib.training.steps import GradientGuard, LossStep, adam, warmed
 
 
 def loss(model, x, c, k=4):
@@ -21,8 +19,7 @@ def loss(model, x, c, k=4):
         mu, logvar, *p = infer(model, x, c)
         kl, z = gaussian.kl(mu, logvar, *p), gaussian.sample(mu, logvar)
         return {"loss": (kl - model.log_px(x, z, c)).mean()}
-    bound = log_weights(model, x, c, k).logsumexp(1) - math.log(k)
-    return {"loss": -bound.mean()}
+    return {"loss": -log_mean(log_weights(model, x, c, k)).mean()}
 
 
 def binary_loss(model, x, c, k=4):
@@ -58,14 +55,15 @@ def recipe(
     return descent(model, binary_loss, k, tight, lr, epochs * len(batches), ema, bf16), batches
 
 
-def descent(model, loss, k, tight, lr, n_steps, ema, bf16):
+def descent(model, loss, k, tight, lr, n_steps, ema, bf16, guarded=False):
     """LossStep that maximises the ELBO, and in the last `tight` of n_steps the bound with k
     samples, which costs twice as much and is wanted only in the end.
 
     The rate of Adam rises over 200 steps, or a tenth of a short run, and falls to 0 over n_steps
-    along a cosine; the weights are averaged.
+    along a cosine; the weights are averaged. guarded: with a GradientGuard.
     """
     optimizer = adam(model, lr)
+    guard = GradientGuard(optimizer).to(optimizer.param_groups[0]["params"][0]) if guarded else None
     schedule = warmed(optimizer, min(200, n_steps // 10), n_steps)
 
     def late():
@@ -75,4 +73,4 @@ def descent(model, loss, k, tight, lr, n_steps, ema, bf16):
         return loss(model, *batch, k=k if late() else 1)
 
     objective.stage = late  # see training/captured.py
-    return LossStep(model, objective, optimizer, ema, schedule=schedule, bf16=bf16)
+    return LossStep(model, objective, optimizer, ema, schedule=schedule, guard=guard, bf16=bf16)
