@@ -30,7 +30,7 @@ export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
 unexport PYTHONOPTIMIZE
 
-.PHONY: help install report full train restamp notebooks results front site pages test form release grade check address lab board bench scaling metrics lint lock clean
+.PHONY: help install report full train restamp notebooks results front site pages test slow form release grade check address lab board bench scaling metrics lint lock clean
 .PRECIOUS: reports/%.ipynb
 
 help: ## list the targets
@@ -88,9 +88,12 @@ restamp: $(READY) ## after code was moved or renamed: shipped runs that behave a
 	$(PY) -m course_lib.training.shipping restamp
 
 test: $(READY) ## the tests, then every notebook by nbval
-	$(PYTEST) tests $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow" tests $(PYTEST_ARGS)
 	$(PY) reports/check.py
 	IPYTHONDIR="$$PWD/.venv/ipython" $(PYTEST) --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
+
+slow: $(READY) ## the tests that take minutes: at length what `make test` looks at briefly
+	$(PYTEST) -m slow tests $(PYTEST_ARGS)
 
 notebooks: $(READY) ## the notebooks in the new form as they are committed: with the outputs of their quick run
 	+@names=$$($(PY) reports/committed.py names); \

@@ -17,9 +17,16 @@ from pathlib import Path
 import nbformat
 from notebook_cells import needed
 
+from course_lib.paths import cache_root
+
 ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.path.abspath(cache_root())) / "data"  # faces are rendered once for all
 # The first slider of each is moved; a notebook is added by its entry.
-EXPLORERS = [("02_vae", "q2-7-along"), ("04_multilevel_vae", "q4-3-swap")]
+EXPLORERS = [
+    ("02_vae", "q2-7-along"),
+    ("04_multilevel_vae", "q4-3-swap"),
+    ("08_hierarchical_vae", "q8-3-cooled"),
+]
 GOAL = 300  # milliseconds from a key to the changed picture, the median of TIMES
 TIMES = 15
 PATIENCE = 300_000  # milliseconds: a cell takes long where other work keeps the processor busy
@@ -68,6 +75,9 @@ def opened(browser, notebook, explorer, folder):
     for cell in nb.cells:
         cell.update(outputs=[], execution_count=None)
     nbformat.write(nb, folder / "copy.ipynb")
+    DATA.mkdir(parents=True, exist_ok=True)
+    (folder / OWN["COURSE_CACHE"]).mkdir()
+    (folder / OWN["COURSE_CACHE"] / "data").symlink_to(DATA)
     with running(folder) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 1200})
         page.set_default_timeout(PATIENCE)

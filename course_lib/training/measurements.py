@@ -195,10 +195,13 @@ def _probe(model, function, tensors, about, entry, values):
     opening.remember(*facts)
 
 
-def parts_of(entry, n_pictures=200):
-    """Where random parts begin, so many that they hold n_pictures, or all there are."""
+def parts_of(entry, n_pictures=200, seconds=math.inf):
+    """Where random parts begin, so many that they hold n_pictures, or all there are; fewer, but at
+    least one, where to measure those took longer than `seconds`."""
     begins = torch.arange(0, entry["n"], entry["part"])
     n_parts = math.ceil(n_pictures / entry["part"])
+    if math.isfinite(seconds):
+        n_parts = min(n_parts, max(1, int(len(begins) * seconds / entry["seconds"])))
     return begins[torch.randperm(len(begins))[:n_parts]].tolist()
 
 

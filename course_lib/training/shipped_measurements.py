@@ -1,6 +1,7 @@
 """Measurements that ship beside their run: moved to weights/, and held against today's code."""
 
 import importlib
+import math
 import shutil
 
 import torch
@@ -116,13 +117,14 @@ def files(path):
     return sorted(path.parent.glob(f"{path.stem}.*.safetensors"))
 
 
-def faults(path):
+def faults(path, seconds=math.inf):
     """{measurement: why not} of those beside a run that 200 random pictures of each, measured
-    again, do not give once more. DataMissing where their data are not here."""
-    return restamped(path, read_json(path), {})[1]
+    again, do not give once more; fewer pictures where those took longer than `seconds`.
+    DataMissing where their data are not here."""
+    return restamped(path, read_json(path), {}, seconds)[1]
 
 
-def restamped(path, record, renamed):
+def restamped(path, record, renamed, seconds=math.inf):
     """(record with today's code in the entries that hold, {measurement: why not} of the others)."""
     entries, refused = record.get("measurements", []), {}
     if not entries:
@@ -131,7 +133,7 @@ def restamped(path, record, renamed):
     for entry in entries:
         name = (renamed or {}).get(entry["function"], entry["function"])
         new = entry | {"function": name}
-        if fault := _fault(path, record, model, new):
+        if fault := _fault(path, record, model, new, seconds):
             refused[entry["name"]] = fault
         else:
             new["source_sha256"] = measurements.source(function_of(name), model)
@@ -139,7 +141,7 @@ def restamped(path, record, renamed):
     return record | {"measurements": fresh}, refused
 
 
-def _fault(path, record, model, entry):
+def _fault(path, record, model, entry, seconds):
     """What no longer holds of a shipped measurement, or None."""
     if entry["weights_sha256"] != record["weights_sha256"]:
         return "it was measured with other weights than those that ship"
@@ -151,7 +153,8 @@ def _fault(path, record, model, entry):
         values = measurements.read(
             path.with_name(f"{path.stem}.{entry['name']}.safetensors"), entry
         )
-        function, begins = function_of(entry["function"]), measurements.parts_of(entry)
+        function = function_of(entry["function"])
+        begins = measurements.parts_of(entry, seconds=seconds)
         return measurements.difference(model, function, tensors, entry, values, begins, same_data)
     except (AttributeError, ModuleNotFoundError):
         return f"there is no function {entry['function']} any more"

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import numpy as np
@@ -357,9 +358,14 @@ def test_a_run_broken_at_any_step_ends_in_the_same_weights(at, monkeypatch):
 def processes():
     """New processes in a moment: they fork from one that has imported the library already."""
     context = multiprocessing.get_context("forkserver")
+    server = forkserver._forkserver  # one for all tests of this process: it has imported the grader
+    server._stop()
+    before = server._preload_modules
     # an optimiser imports torch._dynamo when it is first used, which takes seconds
     context.set_forkserver_preload(["course_lib.training.runs", "torch._dynamo"])
-    return context
+    yield context
+    server._stop()
+    context.set_forkserver_preload(before)
 
 
 @pytest.mark.parametrize("moment", ["half", "before", "after"])
