@@ -8,9 +8,12 @@ import torch
 from torch import nn
 
 from course_lib.data import Batches
+from course_lib.paths import cache_root
 from course_lib.training import runs
 from course_lib.training.checkpoint import Checkpoint
 from course_lib.training.steps import LossStep, adam
+
+EPOCHS = 6  # of five steps
 
 
 class Toy(nn.Module):
@@ -48,6 +51,29 @@ def recipe(x, width=8, lr=1e-2, batch=10, ema=0.9, seed=0):
 def pictures():
     generator = torch.Generator().manual_seed(3)
     return torch.randint(0, 256, (53, 1, 4, 4), generator=generator, dtype=torch.uint8)
+
+
+def folders():
+    root = cache_root() / "runs"
+    return sorted(root.iterdir()) if root.is_dir() else []
+
+
+def unbroken():
+    """The weights that a run ends in when nothing disturbs it."""
+    return weights(runs.train_or_load(recipe, [pictures()], {}, EPOCHS))
+
+
+def weights(run):
+    return {
+        k: v.clone()
+        for part in ("model", "average")
+        for k, v in ((f"{part}.{n}", t) for n, t in run.step.parts[part].state_dict().items())
+    }
+
+
+def assert_equal(a, b):
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
 
 
 def train_slowly(cache, epochs):

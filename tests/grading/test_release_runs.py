@@ -1,5 +1,5 @@
-"""With the staff's bodies in all stubs a release runs to its end: the quickest notebook always, each
-of the others, of which test_release_cells.py says why, by `make slow`."""
+"""With the staff's bodies in all stubs a release runs to its end: the quickest notebook always, the
+others, of which test_release_cells.py says why, by `make slow`."""
 
 import pytest
 from answers import solution

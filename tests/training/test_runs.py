@@ -2,49 +2,20 @@
 
 import errno
 import json
-import multiprocessing
 import os
-import signal
 import time
-from multiprocessing import forkserver
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import toy_family
 from safetensors.torch import save_file
-from toy_family import pictures, recipe, train_and_die, train_slowly
+from toy_family import EPOCHS, assert_equal, folders, pictures, recipe, unbroken, weights
 
 from course_lib import atomic, data
 from course_lib.paths import cache_root
 from course_lib.training import checkpoint, fingerprint, loop, records, runs
 from course_lib.training.checkpoint import Checkpoint, read_tree, write_tree
-
-EPOCHS = 6  # of five steps
-
-
-def folders():
-    root = cache_root() / "runs"
-    return sorted(root.iterdir()) if root.is_dir() else []
-
-
-def unbroken():
-    """The weights that a run ends in when nothing disturbs it."""
-    return weights(runs.train_or_load(recipe, [pictures()], {}, EPOCHS))
-
-
-def weights(run):
-    return {
-        k: v.clone()
-        for part in ("model", "average")
-        for k, v in ((f"{part}.{n}", t) for n, t in run.step.parts[part].state_dict().items())
-    }
-
-
-def assert_equal(a, b):
-    assert a.keys() == b.keys()
-    assert all(torch.equal(a[k], b[k]) for k in a)
 
 
 def test_the_second_call_opens_what_the_first_trained(monkeypatch):
@@ -352,54 +323,6 @@ def test_a_run_broken_at_any_step_ends_in_the_same_weights(at, monkeypatch):
     assert resumed.history.loss.tolist() == pytest.approx(
         runs.train_or_load(recipe, [pictures()], {}, EPOCHS).history.loss.tolist(), rel=0
     )
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """New processes in a moment: they fork from one that has imported the library already."""
-    context = multiprocessing.get_context("forkserver")
-    server = forkserver._forkserver  # one for all tests of this process: it has imported the grader
-    server._stop()
-    before = server._preload_modules
-    # an optimiser imports torch._dynamo when it is first used, which takes seconds
-    context.set_forkserver_preload(["course_lib.training.runs", "torch._dynamo"])
-    yield context
-    server._stop()
-    context.set_forkserver_preload(before)
-
-
-@pytest.mark.parametrize("moment", ["half", "before", "after"])
-@pytest.mark.parametrize("nth", [1, 2, 8, 5 * EPOCHS + 1, 5 * EPOCHS + 2, 5 * EPOCHS + 3])
-def test_a_run_killed_at_a_write_ends_in_the_same_weights(nth, moment, processes, monkeypatch):
-    """A reserve, five checkpoints an epoch, the weights, then the record that says: done."""
-    expected = unbroken()
-    cache = os.environ["COURSE_CACHE"] + "-killed"
-    process = processes.Process(target=train_and_die, args=(cache, EPOCHS, nth, moment))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
-    monkeypatch.setenv("COURSE_CACHE", cache)
-    assert_equal(unbroken(), expected)
-    assert sorted(p.name for p in folders()[0].glob("*.part")) == []
-
-
-@pytest.mark.parametrize("moment", [0.0, 0.08, 0.21])
-def test_a_run_killed_from_outside_ends_in_the_same_weights(moment, processes, monkeypatch, capsys):
-    epochs = 60
-    expected = weights(runs.train_or_load(recipe, [pictures()], {}, epochs))
-    cache = os.environ["COURSE_CACHE"] + "-killed"
-    process = processes.Process(target=train_slowly, args=(cache, epochs))
-    process.start()
-    while not list(Path(cache).glob("runs/*/checkpoint.safetensors")):
-        assert process.exitcode is None
-        time.sleep(0.005)
-    time.sleep(moment)
-    process.kill()
-    process.join(60)
-    monkeypatch.setenv("COURSE_CACHE", cache)
-    assert not (folders()[0] / "run.json").exists(), "it finished before it was killed"
-    assert_equal(weights(runs.train_or_load(recipe, [pictures()], {}, epochs)), expected)
-    assert "taken up at epoch" in capsys.readouterr().out
 
 
 def test_a_damaged_checkpoint_is_said_and_left(capsys):
