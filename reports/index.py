@@ -8,13 +8,14 @@ reports/claims.toml says is joined here, so that an edited verdict needs no run.
 import sys
 from pathlib import Path
 
+import documents
 import execute
 import live
 import overview
 import pages
 import pictures
 import store
-from markup import PageError
+from markup import DOCUMENTS, PageError
 
 from course_lib.atomic import Busy, Unreadable, locked, write_bytes, write_json, write_text
 from course_lib.course import claims
@@ -56,8 +57,11 @@ def publish(root, profile):
         write_json(out / "results.json", report)
         sizes = {path.name: pictures.size(path.read_bytes()) for path in figures(out)}
         write_scripts(out, parts)
+        shown = documents.drawn(links)
+        for file, content in shown.items():
+            write_bytes(out / file, content)
         write_text(out / "index.html", overview.index(report, links, sizes))
-        remove_unused(out, parts)
+        remove_unused(out, parts, shown)
     return report
 
 
@@ -135,16 +139,18 @@ def write_scripts(out, parts):
                 write_bytes(path, content)
 
 
-def remove_unused(out, parts):
-    """Delete what a removed notebook or an earlier run left."""
+def remove_unused(out, parts, shown):
+    """Delete what a removed notebook or an earlier run left; shown: files of the documents."""
     used = {file for part in parts.values() if part for file in part["about"]["figures"]}
+    used |= {Path(file).name for file in shown}
     stale = [path for path in figures(out) if path.name not in used]
     moving = {
         file for part in parts.values() if part for file in part["about"].get("live_files", ())
     }
     moving |= set(live.SCRIPTS) if moving else set()
     stale += [path for path in out.glob("live/*") if path.name not in moving]
-    for pattern in ("[0-9][0-9]_*.html", "results/*.json", "notebooks/[0-9][0-9]_*"):
+    stale += [path for path in out.glob("*.html") if path.stem not in {"index", *parts, *DOCUMENTS}]
+    for pattern in ("results/*.json", "notebooks/[0-9][0-9]_*"):
         stale += [path for path in out.glob(pattern) if path.stem not in parts]
     for path in stale:
         path.unlink()

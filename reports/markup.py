@@ -13,6 +13,8 @@ EXTERNAL = re.compile(r"^\s*(https?:|//)", re.IGNORECASE)
 EXTERNAL_CSS = re.compile(r"(@import|url\(\s*['\"]?\s*(https?:|//))", re.IGNORECASE)
 # What nbconvert writes where it finds no alt text: to a reader as good as none.
 NO_ALT = ("", "No description has been provided for this image")
+# The pages of docs/ that lie in a report's folder, too: those that notebooks and index link to.
+DOCUMENTS = ("glossary", "metrics", "gan_trials")
 # Tags whose address the browser fetches by itself; a plain link to a paper is not among them.
 FETCHED = {
     "script": "src",
@@ -51,9 +53,16 @@ class Renderer(IPythonRenderer):
         return f'<h2 id="{anchor}">{text} {link}</h2>\n'
 
     def link(self, text, url, title=None):
-        # Notebooks link to each other; so do their pages, which lie one folder deeper.
+        # Notebooks link to each other and to documents; so do their pages, in one folder.
         url = re.sub(r"^(\d\d_\w+)\.ipynb(?=$|#)", r"\1.html", url)
-        return super().link(text, re.sub(r"^\.\./docs/", "../../docs/", url), title)
+        return super().link(text, re.sub(r"^\.\./docs/(\w+)\.md(?=$|#)", beside, url), title)
+
+
+def beside(match):
+    """Where a document lies that a notebook links to: beside its page."""
+    if match[1] not in DOCUMENTS:
+        raise PageError(f"docs/{match[1]}.md is no page of a report: {', '.join(DOCUMENTS)} are")
+    return f"{match[1]}.html"
 
 
 def mathml(latex, display):

@@ -26,10 +26,10 @@ VERDICTS = {
 HEROES = {
     "q3-5-own": (
         "What does a 4 cost that is called a 9?",
-        "Predict first: which label but its own suits a 4 best? The bars say how many nats (units "
-        "of surprise) each label costs more than the cheapest one, which is what the net takes the "
-        "digit for. It is also drawn again under each label. Take another example, or clear it and "
-        "draw your own.",
+        "Predict first: which label but its own suits a 4 best? Then let the costs be shown: a bar "
+        "says how many nats (units of surprise) its label costs more than the cheapest one, which "
+        "is what the net takes the digit for. The digit is also drawn again under each label. Take "
+        "another example, or clear it and draw your own.",
     ),
     "q2-7-way": (
         "From one face to another",
@@ -40,6 +40,7 @@ HEROES = {
 
 def index(report, links, figure_sizes):
     """index.html of a merged report (the content of results.json)."""
+    given = {answer["verdict"] for answer in report["answers"].values()}
     sections = [section(name, report) for name in sorted(report["notebooks"])]
     html = render(
         "index",
@@ -52,7 +53,7 @@ def index(report, links, figure_sizes):
         links=links,
         used=used(report["results"]),
         sources=SOURCES,
-        verdicts=VERDICTS,
+        verdicts={verdict: text for verdict, text in VERDICTS.items() if verdict in given},
     )
     html = in_words(html)
     check_page(html, "index", {f"figures/{file}" for file in figure_sizes})
@@ -66,7 +67,7 @@ def hero(notebooks, sizes):
             moving = about.get("live", {}).get(explorer)
             figure = next((file for file in sizes if file.startswith(f"{explorer}.")), None)
             if moving and figure:
-                page = f"{name}.html#" + "-".join(explorer.split("-")[:2])
+                page = f"{name}.html#explorer-{explorer}"
                 shown = {"figure": f"figures/{figure}", "size": sizes[figure]}
                 return moving | {"title": title, "task": task, "page": page} | shown
     return None

@@ -119,10 +119,12 @@ def ran(root):
 
 
 def place(root):
-    """A checkout at `root`: the library, the report's programs and templates, the Makefile."""
+    """A checkout at `root`: library, docs, the report's programs and templates, the Makefile."""
     for folder in ("course_lib", "reports/templates"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("*.pyc"))
-    for path in [*(ROOT / "reports").glob("*.py"), ROOT / "Makefile"]:
+    shutil.copytree(ROOT / "docs" / "metrics", root / "docs" / "metrics")
+    files = [*(ROOT / "reports").glob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]
+    for path in files:
         shutil.copy(path, root / path.relative_to(ROOT))
     (root / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "matplotlibrc", root / "notebooks")

@@ -41,6 +41,12 @@ def explorers(show):
         cost = (mask * torch.linspace(0, 1, 64).view(1, 1, 8, 8)).sum((1, 2, 3))
         return torch.cat([mask, 1 - mask]), torch.cat([cost, 2 * cost, -cost])
 
+    unit = torch.tensor([20.0, 0.0, 2.0])
+    filled = torch.stack([(torch.arange(64) < n).view(8, 8).long() for n in (8, 20, 24, 52)])
+
+    def named(mask=filled):
+        return torch.cat([mask, 1 - mask]), unit * (mask.sum((1, 2, 3)) / 8) ** 2
+
     spots, kinds = torch.randn(50, 2), (torch.randn(3, 50) > 0).float()
 
     def coloured(attribute):
@@ -60,6 +66,8 @@ def explorers(show):
     explore(on_plane, "plane", **places, z1=far, z2=far)
     bars = dict(names=["one", "two", "less"], title="cost")
     explore(drawn, "area", view="area", bars=bars, mask=(8, 8))
+    labels = dict(names=["0", "1", "2"], title="nats more")
+    explore(named, "own", view="area", bars=labels, mask=(8, 8))
     explore(coloured, "map", view="map", points=spots, attribute=["a", "b", "c"])
     explore(recorded, "frames", live="frames", share=(0.0, 1.0), seed=(0, 2))
 
@@ -69,7 +77,13 @@ def build(root, patch):
     patch.setenv("COURSE_RESULTS", str(root / "results"))
     patch.setattr(widgets, "display", lambda panel: None)
     cells = [nbformat.v4.new_markdown_cell(f"# Explorers\n\n## Question 1.1 · All\n\n{ASKED}")]
-    explorers(lambda panel: cells.append(shown(panel)))
+
+    def add(panel):
+        if panel.name == "q1-1-own":
+            cells.append(nbformat.v4.new_markdown_cell("**Try.** Which is cheapest? Draw."))
+        cells.append(shown(panel))
+
+    explorers(add)
     nb = nbformat.v4.new_notebook(cells=cells)
     for i, cell in enumerate(nb.cells):
         cell["id"] = f"q1-1-cell-{i}"

@@ -61,6 +61,11 @@ class Panel(widgets.VBox):
         about = self.about[of_ranges.AREA]
         return drawn.view(1, 1, about["height"], about["width"]).float().to(DEVICE)
 
+    def nothing_drawn(self):
+        """Of an area for drawings: its numbers would be those of an empty picture."""
+        about = self.about.get(of_ranges.AREA, {})
+        return bool(about.get("examples")) and not any(self.area.mask)
+
     def drawn(self):
         """The picture at the controls' values, PNG; the area's own picture on the way."""
         with torch.no_grad():
@@ -71,7 +76,7 @@ class Panel(widgets.VBox):
             return figures.png(figures.scatter(self.points, made.cpu(), ["without", "with"]))
         if self.bars:
             made, numbers = made
-            self.bars.values = numbers.tolist()
+            self.bars.values = [] if self.nothing_drawn() else numbers.tolist()
         explorer_checks.pictures(made, self.function, self.name, self.grid)
         if self.area:
             self.area.picture = _pixels(made[0])

@@ -2,6 +2,7 @@
 
 import torch
 
+from course_lib.data.batches import pixels
 from course_lib.evaluation.likelihood import block_sizes
 from course_lib.models.importance import infer, log_mean, log_weights
 
@@ -27,3 +28,16 @@ def by_counts(model, x, counts=(1, 10, 100, 1000), rows=100):
         log_w = torch.cat(blocks, 1)
         estimates.append(torch.stack([log_mean(log_w.view(-1, n)).mean() for n in counts]))
     return torch.stack(estimates)
+
+
+def compared(model, x, others, count=1000):
+    """What pictures x cost, uint8 (N, C, H, W), beside what they cost another model: others (N,),
+    its estimates of log p(x) from as many samples.
+
+    {"nats": the mean of -log p(x); "more": by how much it is above the other model's; "half": half
+    the 95 % interval of that difference over pictures}. Nats per image.
+    """
+    log_px = torch.cat([by_counts(model, pixels(one), (count,)) for one in x.split(1)])[:, 0].cpu()
+    more = others - log_px
+    half = 1.96 * more.std() / len(x) ** 0.5
+    return {"nats": -log_px.mean().item(), "more": more.mean().item(), "half": half.item()}

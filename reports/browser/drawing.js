@@ -27,6 +27,20 @@ function paint(canvas, { data, dims: [, channels, high, wide], cut }, i) {
   context.putImageData(image, 0, 0);
 }
 
+// What costs in nats say of a drawing: under which label it is likeliest, and how sure that is.
+function cheapest(names, costs) {
+  const [best, next] = costs.map((_, i) => i).sort((a, b) => costs[a] - costs[b]);
+  const more = (costs[next] - costs[best]).toFixed(1);
+  return `cheapest: ${names[best]}; next: ${names[next]}, ${more} nats more: `
+    + `e^${more}, about ${times(Math.exp(more))} times less likely`;
+}
+function times(n) { // 2.7, 900,000, 4 million, 10^17
+  if (n < 10) return n.toFixed(1);
+  if (n >= 1e15) return `10^${Math.round(Math.log10(n))}`;
+  const notation = n < 1e6 ? "standard" : "compact";
+  return n.toLocaleString("en", { maximumSignificantDigits: 1, notation, compactDisplay: "long" });
+}
+
 function map(about) { // points of a plane, in the colour that the function gives them
   const SIDE = 420, [[, at]] = about.dots, box = element("div", { className: "pictures map", role: "img" });
   const canvas = element("canvas", { width: 2 * SIDE, height: 2 * SIDE });

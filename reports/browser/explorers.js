@@ -3,7 +3,9 @@ const NEAR = "300px", QUIET = 400; // ms after the last move, before a change is
 async function start(section) {
   const about = await load(section.dataset.explorer), names = Object.keys(about.ranges);
   const run = await (about.live.how === "frames" ? frames : net)(about);
-  let idle = null, again = false, drawn = 0, stage, bars, first, timer;
+  let idle = null, again = false, drawn = 0, stage, bars, costs, first, timer;
+  const drawing = Boolean(about.ranges.mask?.examples?.length);
+  const asked = drawing && section.querySelector(".predict, .task"); // bars would give the answer away
   const touched = () => moved().catch((error) => failed(section, error));
   const controls = names.map((name) => control(name, about.ranges[name], about, touched));
   const values = () => controls.map((one) => one.get());
@@ -31,18 +33,23 @@ async function start(section) {
   function show([output, numbers]) {
     if (!stage) begin(output, numbers);
     stage.draw(output);
-    if (numbers) bars.set("values", Array.from(numbers.data));
+    const blank = drawing && !controls.find((one) => one.model).get().some(Boolean);
+    if (numbers) bars.set("values", blank ? [] : Array.from(numbers.data));
     first ??= output.data?.slice();
     controls.find((one) => one.model)?.model.set("picture", png(output));
     section.dataset.drawn = ++drawn;
     clearTimeout(timer);
     timer = setTimeout(() => { said.textContent = setting(output); }, QUIET);
-    stage.box.ariaLabel = `${about.alt} Now ${setting(output)}.`;
+    const now = setting(output);
+    stage.box.ariaLabel = now ? `${about.alt} Now ${now}.` : about.alt;
   }
   function setting(output) {
     const texts = names.map((name, i) => about.ranges[name].kind === "area" ? ""
       : `${words(name)} ${short(about.ranges[name], controls[i].get())}`).filter(Boolean);
-    if (output.data && about.view !== "map") {
+    if (drawing) { // of another drawing most pixels are others: its costs say more
+      const known = bars?.get("title").startsWith("nats") && !costs.hidden ? bars.get("values") : [];
+      if (known.length) texts.push(cheapest(bars.get("names"), known));
+    } else if (output.data && about.view !== "map") {
       const sum = output.data.reduce((total, v, i) => total + Math.abs(v - first[i]), 0);
       const levels = (255 * sum / first.length).toFixed(1);
       if (sum) texts.push(`pixels differ from the start by ${levels} of 255 levels on average`);
@@ -56,7 +63,8 @@ async function start(section) {
     if (numbers) {
       bars = modelOf({ most: null, title: "", ...about.bars, names: about.bars.names.map(String),
         values: Array.from(numbers.data) }, () => {});
-      before.push(rendered("bars", bars));
+      costs = rendered("bars", bars);
+      before.push(asked ? folded(costs, touched) : costs);
     }
     const back = element("button", { type: "button" }, "Back to the start");
     back.addEventListener("click", () => reset().catch((error) => failed(section, error)));
@@ -69,6 +77,18 @@ async function start(section) {
   }
   shown[about.name] = { set, reset, values, about };
   await reset();
+}
+
+function folded(box, toggled) { // behind a button
+  const button = element("button", { type: "button" });
+  const set = (hidden) => {
+    box.hidden = hidden;
+    button.ariaExpanded = !hidden;
+    button.textContent = hidden ? "Show the costs" : "Hide the costs";
+  };
+  button.addEventListener("click", () => { set(!box.hidden); toggled(); });
+  set(true);
+  return element("div", { className: "folded" }, button, box);
 }
 
 function png({ data, dims }) { // the first picture, for the area to lie on

@@ -20,7 +20,16 @@
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
+    document.querySelectorAll(".whole").forEach(shade);
   };
+  const shade = (box) => { // on which sides of a figure there is more
+    const hidden = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("more-left", box.scrollLeft > 1);
+    box.classList.toggle("more-right", box.scrollLeft < hidden - 1);
+  };
+  document.addEventListener("scroll", ({ target }) => {
+    if (target.classList?.contains("whole")) shade(target);
+  }, { capture: true, passive: true });
   addEventListener("resize", reach);
   document.addEventListener("toggle", reach, true);
   addEventListener("load", reach);

@@ -84,6 +84,16 @@ def test_frames_hold_every_place_of_two_controls(tmp_path):
     assert np.array_equal(np.asarray(sheet)[16:24, :8], levels)
 
 
+def test_heavy_frames_are_rounded_and_too_heavy_ones_refused(tmp_path, monkeypatch):
+    exact = out(moved, tmp_path, how="frames")
+    monkeypatch.setattr(live, "HEAVY", exact["bytes"] - 1)
+    rounded = out(moved, tmp_path, how="frames")
+    assert rounded["bytes"] < exact["bytes"] and 0 < rounded["error"] <= 4
+    monkeypatch.setattr(live, "HEAVY", 100)
+    with pytest.raises(live.NotLive, match="its frames have .* bytes; record fewer"):
+        out(moved, tmp_path, how="frames")
+
+
 def overflown(face, a):
     """Pictures and a number that is finite in PyTorch, and in the exported graph is not."""
     return moved(face, a), -torch.nn.functional.logsigmoid(-900 * (a + 2))

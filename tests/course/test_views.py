@@ -114,6 +114,20 @@ def test_what_is_drawn_arrives_row_by_row_and_is_one_redraw():
     assert len(seen) == 2 and seen[1].sum() == 1 and seen[1][0, 0, 1, 2] == 1
 
 
+def test_an_empty_drawing_has_no_numbers():
+    full = torch.ones(1, 4, 6)
+
+    def costs(mask=full):
+        return mask, mask.sum().view(1)
+
+    bars = dict(names=["all"], title="nats")
+    how = dict(view="area", bars=bars, mask=(4, 6))
+    panel = widgets.explore(costs, name="q3-5-own", alt="White.", **how)
+    assert panel.bars.values == [24.0]
+    panel.area.set_state({"mask": memoryview(bytes(24))})
+    assert panel.bars.values == []
+
+
 def test_one_draws_on_the_first_of_the_pictures_which_follows_the_sliders():
     panel, seen = area()
     assert pixels(panel.area.picture) == ((6, 4), 64)

@@ -166,7 +166,7 @@ def area():
 
 
 def spot(page, row, column):
-    box = page.locator("canvas").bounding_box()
+    box = page.locator("canvas").first.bounding_box()
     return box["x"] + column / 6 * box["width"], box["y"] + row / 4 * box["height"]
 
 
@@ -225,13 +225,29 @@ def test_bars_are_a_table_of_names_and_numbers_and_follow(shown):
     assert rows.nth(1).inner_text().split() == ["two", "2.00"]
 
 
-def test_an_example_is_drawn_by_its_button_and_a_drawing_begins_with_the_brush(shown):
+def test_without_numbers_a_line_stands_in_the_place_of_the_bars(shown):
+    page = shown(bars())
+    page.evaluate("model.set('values', [])")
+    assert page.locator("#view").inner_text().startswith("Nothing is drawn")
+    page.evaluate("model.set('values', [1, 2])")
+    assert page.locator("table").is_visible() and not page.get_by_text("Nothing is").is_visible()
+
+
+def test_a_drawing_has_a_button_for_each_example_that_shows_it_and_nothing_wipes_it_out(shown):
     rows = [["000000", "011000", "011000", "000000"], ["111111", *["000000"] * 3]]
     about = {"kind": "area", "height": 4, "width": 6, "start": rows[0], "examples": rows}
     page = shown(views.Area(about, "A digit."))
-    assert drawn(page) == rows[0] and page.get_by_label("brush").is_checked()
-    page.get_by_role("button", name="Example 2").click()
+    assert drawn(page) == rows[0] and page.locator("input").count() == 0  # no rectangle
+    second = page.get_by_role("button", name="Example 2")
+    pixels = "one => [...one.getContext('2d').getImageData(0, 0, 6, 2).data]"
+    levels = second.locator("canvas").evaluate(pixels)[::4]
+    assert levels == [255] * 6 + [0] * 6
+    second.click()
     assert drawn(page) == rows[1]
+    page.mouse.move(*spot(page, 3.5, 5.5))
+    page.mouse.down()
+    page.mouse.up()
+    assert drawn(page) == [rows[1][0], *["000000"] * 2, "000001"]
 
 
 @pytest.mark.parametrize("make", [plane, area, bars])

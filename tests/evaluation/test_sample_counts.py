@@ -7,7 +7,7 @@ import torch
 from conftest import awake
 from linear_gaussian import LinearGaussian
 
-from course_lib.evaluation.sample_counts import by_counts
+from course_lib.evaluation.sample_counts import by_counts, compared
 from course_lib.models import hvae
 from course_lib.models.importance import log_weights
 
@@ -48,3 +48,16 @@ def test_a_count_that_does_not_divide_the_largest_is_refused():
     with pytest.raises(ValueError, match="10 samples cannot be divided into groups of 4"):
         by_counts(Unconditional(), torch.zeros(1, 8).double(), (4, 10))
     assert math.isfinite(by_counts(Unconditional(), torch.zeros(1, 8).double(), (1, 2)).sum())
+
+
+def test_two_models_are_compared_on_the_same_pictures():
+    model = awake(hvae.HVAE((1, 28, 28), (1, 2, 4), (8, 8, 8), (1, 1, 1), 2, n_mixtures=0))
+    x = 255 * torch.randint(2, (5, 1, 28, 28), dtype=torch.uint8)
+    torch.manual_seed(3)
+    own = torch.cat([by_counts(model, one / 255, (6,)) for one in x.split(1)])[:, 0]
+    others = own + torch.tensor([3.0, 1.0, 2.0, 2.0, 2.0])  # likelier by two nats in the mean
+    torch.manual_seed(3)
+    found = compared(model, x, others, count=6)
+    half = 1.96 * math.sqrt(2 / 4) / math.sqrt(5)
+    expected = {"nats": -own.mean().item(), "more": 2.0, "half": half}
+    assert found == pytest.approx(expected, rel=1e-4)

@@ -1,5 +1,7 @@
 """Explorers in a page from a disk, in the browsers that are here: exact, and for everybody."""
 
+import re
+
 import pytest
 import small_explorers
 from axe_playwright_python.sync_playwright import Axe
@@ -9,7 +11,7 @@ from live_pages import BROWSERS, Chromium, difference, explorers, key_to_picture
 
 from course_lib.course.live import ALLOWED
 
-KINDS = ("net", "ticks", "plane", "area", "map", "frames")
+KINDS = ("net", "ticks", "plane", "area", "own", "map", "frames")
 NAMES = [f"q1-1-{kind}" for kind in KINDS]
 pytestmark = pytest.mark.browser
 with_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -75,6 +77,52 @@ def test_back_to_the_start(tab):
 
 
 @with_chromium
+def test_the_costs_of_a_drawing_wait_for_the_prediction_and_are_said(browser, address):
+    tab = Chromium(browser)
+    tab.goto(f"{address}#explorer-q1-1-own")
+    start(tab, "q1-1-own")
+    box = tab.page.locator("#explorer-q1-1-own")
+    said, costs = box.locator(".said"), box.locator(".explorer-bars table")
+    tab.page.wait_for_timeout(600)  # longer than until it would be said
+    assert not costs.is_visible() and said.inner_text() == ""
+    box.get_by_role("button", name="Show the costs").press("Enter")
+    said.get_by_text("cheapest: 1; next: 2, 2.0 nats more: e^2.0, about 7.4 times less").wait_for()
+    assert costs.is_visible()
+    for example, times in ((2, "300,000"), (3, "70 million"), (4, "10^37")):
+        box.get_by_role("button", name=f"Example {example}").click()
+        said.get_by_text(f"about {times} times less likely").wait_for()
+    box.get_by_role("button", name="Clear").click()
+    box.get_by_text("Nothing is drawn").wait_for()
+    said.get_by_text("cheapest").wait_for(state="detached")
+    assert not costs.is_visible()
+    box.get_by_role("button", name="Hide the costs").click()
+    assert not box.get_by_text("Nothing is drawn").is_visible()
+    tab.close()
+
+
+@with_chromium
+def test_in_the_dark_bars_can_be_told_from_what_lies_behind_them(browser, address):
+    for scheme in ("light", "dark"):
+        tab = Chromium(browser, color_scheme=scheme)
+        tab.goto(address)
+        start(tab, "q1-1-area")
+        style = "getComputedStyle(document.querySelector('{}')).backgroundColor"
+        paths = [f"#explorer-q1-1-area .place {one}" for one in ("span:not(.below)", ".below")]
+        *bars, behind = (luminance(tab.evaluate(style.format(p))) for p in (*paths, ".explorer"))
+        for bar in bars:
+            dark, light = sorted((bar, behind))
+            assert (light + 0.05) / (dark + 0.05) > 3, scheme
+        tab.close()
+
+
+def luminance(colour):
+    """Relative luminance, as the rules of accessibility count it, of "rgb(1, 2, 3)"."""
+    levels = [int(level) / 255 for level in re.findall(r"\d+", colour)[:3]]
+    parts = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in levels]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@with_chromium
 def test_nothing_is_asked_of_another_place_and_nothing_fails(browser, address, site):
     page = Chromium(browser)
     asked, failed = [], []
@@ -96,8 +144,11 @@ def test_without_javascript_poster_and_sentence_stay(browser, address):
     page.goto(address)
     assert page.locator(".explorer .poster img").count() == len(NAMES)
     assert page.locator(".explorer").first.inner_text().count("JavaScript is switched on") == 1
-    assert page.locator(".explorer .predict").count() == 1  # the first after the text that asks
-    assert "Which of the two moves?" in page.locator(".explorer .predict").inner_text()
+    asked = page.locator(".explorer .predict").all_inner_texts()  # of the first after each text
+    assert [text.partition("first. ")[2] for text in asked] == [
+        "Which of the two moves?",
+        "Which is cheapest?",
+    ]
     context.close()
 
 

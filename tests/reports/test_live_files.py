@@ -95,5 +95,6 @@ def test_the_vendored_runtime_is_the_one_that_its_page_names():
 def test_the_front_page_begins_with_an_explorer_that_moves():
     about = {"live": {"q2-7-way": {"script": "q2-7-way-0", "alt": "Faces.", "seen": ""}}}
     made = overview.hero({"01_a": {"live": {}}, "02_vae": about}, {"q2-7-way.webp": (3, 2)})
-    assert made["page"] == "02_vae.html#q2-7" and made["figure"] == "figures/q2-7-way.webp"
+    assert made["page"] == "02_vae.html#explorer-q2-7-way"
+    assert made["figure"] == "figures/q2-7-way.webp"
     assert overview.hero({"01_a": {}}, {"q2-7-way.webp": (3, 2)}) is None

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import documents
 import execute
 import markup
 import nbformat
@@ -197,9 +198,23 @@ def test_the_index_says_what_sources_and_verdicts_are():
     sources = {table.get("source", "") for table in known.values()}
     assert {s for s in sources if re.fullmatch(r"S\d|NVAE", s)} == set(overview.SOURCES)
     assert set(overview.VERDICTS) == set(VERDICTS)
-    html = overview.index(EMPTY, {"01_a": "T"}, {})
+    answers = {v: {"notebook": "01_a", "verdict": v} for v in overview.VERDICTS}
+    html = overview.index(EMPTY | {"answers": answers}, {"01_a": "T"}, {})
     for word, text in (overview.SOURCES | overview.VERDICTS).items():
         assert word in html and text in html
+
+
+def test_the_front_page_leads_to_its_explorer_and_a_card_shows_its_figures_caption():
+    shown = RESULT | {"notebook": "01_a", "figure": "figures/q1-2-mse.webp"}
+    shown |= {"alt": "A", "caption": "C"}
+    moving = {"q3-5-own": {"script": "q3-5-own-0", "seen": "", "alt": "A four."}}
+    about = {"title": "T", "questions": [], "page": "01_a.html", "error": None, "live": moving}
+    about |= {"built": "2026-01-01", "seconds": 1.0, "budget": 1.0}
+    report = EMPTY | {"notebooks": {"01_a": about}, "results": [shown]}
+    sizes = {"q3-5-own.webp": (8, 8), "q1-2-mse.webp": (8, 8)}
+    html = overview.index(report, {"01_a": "T"}, sizes)
+    assert '<a href="01_a.html#explorer-q3-5-own">How it works' in html
+    assert '<p class="caption">C</p>' in html
 
 
 def test_the_index_names_each_device_once_in_words():
@@ -247,12 +262,29 @@ def test_a_formula_that_cannot_be_read_is_said_on_one_line(latex):
     [
         ("02_vae.ipynb", "02_vae.html"),
         ("02_vae.ipynb#q2-3", "02_vae.html#q2-3"),
-        ("../docs/metrics.md", "../../docs/metrics.md"),
+        ("../docs/metrics.md", "metrics.html"),
+        ("../docs/glossary.md#a", "glossary.html#a"),
         ("https://x.org/../docs/a.md", "https://x.org/../docs/a.md"),
     ],
 )
 def test_a_notebooks_links_lead_from_its_page_to_the_same_place(written, on_the_page):
     assert f'href="{on_the_page}"' in markup.to_html(f"[there]({written})")
+
+
+def test_a_link_to_what_lies_in_no_reports_folder_is_refused():
+    with pytest.raises(markup.PageError, match="docs/speed.md is no page of a report: glossary,"):
+        markup.to_html("[there](../docs/speed.md)")
+    with pytest.raises(markup.PageError, match="docs/metrics.md: speed.md does not lie in"):
+        documents.document("metrics", "# Metrics\n\n[there](speed.md)", {})
+
+
+def test_documents_lead_to_each_other_and_show_their_pictures():
+    text = "# T\n\n[a](metrics.md#h-b), [c](https://x.org/d.md) ![Shown.](metrics/order.png)"
+    html, shown = documents.document("gan_trials", text, {"01_a": "One"})
+    assert list(shown) == ["figures/metrics-order.webp"]
+    for part in ('href="metrics.html#h-b"', 'href="https://x.org/d.md"', 'alt="Shown."'):
+        assert part in html
+    assert "<title>T - " in html and 'href="01_a.html"' in html
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """A built report in a real browser, from disk: nothing missing, fetched or cut off."""
 
+import io
+
 import inputs
 import pytest
 import run
 import small_course
 from axe_playwright_python.sync_playwright import Axe
 from conftest import CHROMIUM
+from PIL import Image
 
 PAGES = ("index.html", "01_a.html")
 # Everything that makes a page too wide for a phone when it is not held in its own box.
@@ -132,6 +135,21 @@ def test_on_a_phone_a_wide_figure_keeps_its_size_and_scrolls(report, browser):
         page.close()
 
 
+def test_a_shadow_lies_on_a_figure_where_there_is_more(report, browser):
+    page, _, _ = open_page(browser, report / "01_a.html", 390)
+    link = page.locator("#q1-2-fig .whole")
+    box = link.bounding_box()
+    seen = []
+    for part in (0, 0.5, 1):
+        link.evaluate(f"one => one.scrollLeft = {part} * (one.scrollWidth - one.clientWidth)")
+        page.wait_for_timeout(100)
+        picture = Image.open(io.BytesIO(link.screenshot()))
+        row = [picture.getpixel((int(x), picture.height // 2)) for x in (1, 150, box["width"] - 2)]
+        seen.append([pixel != row[1] for pixel in row])  # the figure is of one colour
+    assert seen == [[False, False, True], [True, False, True], [True, False, False]]
+    page.close()
+
+
 @pytest.mark.parametrize(("width", "rows"), [(1280, 1), (390, 3)])
 def test_before_all_and_next_stand_side_by_side_where_there_is_room(report, browser, width, rows):
     page, _, _ = open_page(browser, report / "01_a.html", width)
@@ -161,10 +179,11 @@ def test_what_is_cut_off_would_be_noticed(report, browser):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "glossary.html", "metrics.html"])
 def test_no_rule_of_accessibility_is_broken(report, browser, name, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page.goto((report / name).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     page.close()

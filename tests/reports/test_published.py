@@ -1,6 +1,7 @@
 """What notebooks left -> the report: the last good one stays whole, whatever becomes of a run."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -65,9 +66,23 @@ def test_a_removed_notebook_leaves_the_report(course):
     (course / "notebooks" / "01_a.ipynb").unlink()
     index.publish(course, "quick")
     out = course / "reports" / "quick"
-    assert sorted(path.name for path in (out / "figures").iterdir()) == ["q2-1-fig.webp"]
+    assert sorted(path.name for path in (out / "figures").glob("q*")) == ["q2-1-fig.webp"]
     assert set(results(course)["notebooks"]) == {"02_b"}
     assert not [path for path in out.rglob("01_a*")]
+
+
+def test_what_pages_link_to_lies_beside_them_and_what_no_one_links_to_goes(course):
+    out = course / "reports" / "quick"
+    for left in ("old.html", "figures/metrics-old.webp"):
+        (out / left).touch()
+    index.publish(course, "quick")
+    assert not (out / "old.html").exists() and not (out / "figures/metrics-old.webp").exists()
+    for path in out.glob("*.html"):
+        links = re.findall(r'(?:href|src)="(?!https:|#)([^"#]+)', path.read_text(encoding="utf-8"))
+        away = [link for link in links if not (path.parent / link).exists()]
+        assert away == ["../full/index.html"] * (path.name == "index.html"), path.name
+    assert 'href="glossary.html"' in page(course, "index.html")
+    assert 'src="figures/metrics-order.webp"' in page(course, "metrics.html")
 
 
 CLAIMS = """
@@ -142,9 +157,21 @@ def test_a_card_shows_claim_short_text_verdict_reason_and_what_differs(claimed):
     (claimed / "reports" / "claims.toml").write_text(text)
     index.publish(claimed, "quick")
     card = page(claimed, "index.html").split('id="card-1-1"')[1].split("</article>")[0]
-    for part in ("<dd>MSE 0.006</dd>", "<dd>It is 0.02.</dd>", "Claim (S1)", ">beaten</span>"):
+    source = 'Claim (<a href="#source-S1">S1</a>)'
+    for part in ("<dd>MSE 0.006</dd>", "<dd>It is 0.02.</dd>", source, ">beaten</span>"):
         assert part in card
     assert "Ours is lower." in card and "This run differs:</strong> mse is 0.0061" in card
+
+
+def test_a_card_whose_source_claims_nothing_says_so(claimed):
+    text = CLAIMS.replace("VERDICT", "no claim").replace("Ours is lower.", "")
+    (claimed / "reports" / "claims.toml").write_text(text)
+    index.publish(claimed, "quick")
+    html = page(claimed, "index.html")
+    card = html.split('id="card-1-1"')[1].split("</article>")[0]
+    assert ">no claim</span>" in card and "<dt>Source (" in card
+    legend = html.split('class="legend"')[1].split("</section>")[0]
+    assert re.findall(r'class="verdict ([\w-]+)"', legend) == ["beaten", "refuted", "no-claim"]
 
 
 def test_a_damaged_claims_file_is_said_in_one_line_and_changes_nothing(claimed, capsys):
@@ -167,7 +194,7 @@ def test_a_figure_that_a_run_no_longer_makes_goes(course):
     small_course.write(course, "01_a", small_course.cells("01_a", "1.2"))
     assert run_again(course) is None
     folder = course / "reports" / "quick" / "figures"
-    assert sorted(path.name for path in folder.iterdir()) == ["q1-2-fig.webp", "q2-1-fig.webp"]
+    assert sorted(path.name for path in folder.glob("q*")) == ["q1-2-fig.webp", "q2-1-fig.webp"]
 
 
 @pytest.fixture

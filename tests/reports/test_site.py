@@ -6,7 +6,7 @@ import published
 import pytest
 
 ADDRESS = '[project]\nname = "x"\n[project.urls]\nRepository = "https://github.com/a/b"\n'
-PAGE = '<p>See <a href="../../docs/metrics.md">metrics</a>, <a href="01_a.html">01</a>.</p>'
+PAGE = '<p>See <a href="metrics.html">metrics</a>, <a href="01_a.html">01</a>.</p>'
 
 
 @pytest.fixture
@@ -14,12 +14,13 @@ def course(tmp_path):
     """A repository with two reports, two documents and a picture."""
     files = {"pyproject.toml": ADDRESS, "docs/deep/one.png": "", "reports/quick/live/a.js": "1"}
     for profile in ("quick", "full"):
-        files |= {f"reports/{profile}/index.html": PAGE, f"reports/{profile}/01_a.html": PAGE}
+        pages = ("index", "01_a", "metrics")  # metrics: as index.py draws it
+        files |= {f"reports/{profile}/{name}.html": PAGE for name in pages}
         files |= {f"reports/{profile}/results.json": "{}", f"reports/{profile}/notebooks/a": ""}
-    files["docs/metrics.md"] = (
-        "# Metrics\n\n[a](other.md#b), [c](../course_lib/x.py), ![d](deep/one.png)"
+    files["docs/speed.md"] = (
+        "# Speed\n\n[a](other.md#b), [c](../course_lib/x.py), ![d](deep/one.png), [e](metrics.md)"
     )
-    files["docs/other.md"] = "# Other\n\nWords."
+    files |= {"docs/other.md": "# Other\n\nWords.", "docs/metrics.md": "# Metrics\n\nWords."}
     for name, text in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +37,9 @@ def test_both_reports_and_the_documents_lie_there_and_lead_to_each_other(course)
         for link in re.findall(r'(?:href|src)="([^"#]+)', page.read_text()):
             if not link.startswith("https://github.com/a/b/blob/main/course_lib/x.py"):
                 assert (page.parent / link).exists(), (page, link)
-    text = (site / "docs" / "metrics.html").read_text()
-    assert 'href="other.html#b"' in text and "<title>Metrics" in text
+    text = (site / "docs" / "speed.html").read_text()
+    assert 'href="other.html#b"' in text and "<title>Speed" in text
+    assert 'href="../metrics.html"' in text and not (site / "docs" / "metrics.html").exists()
 
 
 def test_without_an_address_no_link_leads_to_a_repository(course):

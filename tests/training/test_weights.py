@@ -17,6 +17,14 @@ FOLDER = REPOSITORY / "weights"
 RUNS = sorted(FOLDER.glob("*.json"))
 OUTCOMES = sorted((FOLDER / "outcomes").glob("*.json"))
 MEASURED = [path for path in RUNS if json.loads(path.read_text()).get("measurements")]
+HEAVY = 0.3  # seconds of a step: five of them, twice, are left to `make slow`
+
+
+def marked(path):
+    """The record of a training, slow where its steps are."""
+    about = json.loads(path.read_text())["about"]
+    slow = about["seconds"] > HEAVY * about["steps"]
+    return pytest.param(path, id=path.stem, marks=pytest.mark.slow if slow else ())
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +66,7 @@ def measured_again(path, **how):
         pytest.skip(str(missing))
 
 
-@pytest.mark.parametrize("path", OUTCOMES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", list(map(marked, OUTCOMES)))
 def test_a_training_of_which_numbers_alone_ship_does_in_five_steps_what_it_did(path):
     """Its weights cannot be measured again; those that ship are, in the notebooks."""
     assert outcomes.problem(path) is None

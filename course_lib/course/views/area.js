@@ -1,5 +1,6 @@
 // A picture on which a mask is drawn: drag a rectangle, or paint with a brush. For the keyboard there
-// are four sliders, the rectangle's edges, and buttons, one for each example.
+// are four sliders, the rectangle's edges. A drawing has the brush alone, since a rectangle would wipe
+// out what stands, and a button for each example.
 const EDGES = ["top", "bottom", "left", "right"];
 let made = 0;
 
@@ -21,7 +22,7 @@ function render({ model, el }) {
   const shown = new Image(); // the picture below the mask
   const tools = element("fieldset", { className: "tools" }, element("legend", {}, "Draw with"));
   for (const name of ["rectangle", "brush"]) {
-    const radio = element("input", { type: "radio", name: id, value: name, checked: (name === "brush") === drawing });
+    const radio = element("input", { type: "radio", name: id, value: name, checked: name === "rectangle" });
     tools.append(element("label", {}, radio, ` ${name}`));
   }
   const sliders = EDGES.map((name, i) => {
@@ -30,8 +31,8 @@ function render({ model, el }) {
     return input;
   });
   const rows = EDGES.map((name, i) => element("label", {}, `${name} edge `, sliders[i]));
-  const button = (text, pixels, whole = false) => {
-    const one = element("button", { type: "button" }, text);
+  const button = (label, pixels, whole = false) => {
+    const one = element("button", { type: "button" }, label);
     one.addEventListener("click", () => {
       mask = Uint8Array.from({ length: high * wide }, (_, i) => +pixels(i));
       edges = whole ? [0, high, 0, wide] : [0, 0, 0, 0];
@@ -39,8 +40,19 @@ function render({ model, el }) {
     });
     return one;
   };
-  const buttons = [button("Clear", () => 0), drawing ? "" : button("Mark all", () => 1, true),
-    ...examples.map((rows, i) => button(`Example ${i + 1}`, (k) => rows.join("")[k]))];
+  const example = (rows, i) => { // its button shows it
+    const small = element("canvas", { width: wide, height: high, role: "img", ariaLabel: `Example ${i + 1}` });
+    const pixels = rows.join(""), grey = (v) => [v, v, v, 255];
+    small.getContext("2d").putImageData(levels((k) => grey(255 * pixels[k])), 0, 0);
+    return button(small, (k) => pixels[k]);
+  };
+  const levels = (of) => { // a picture from each pixel's four bytes; none: transparent
+    const made = new ImageData(wide, high);
+    for (let i = 0; i < high * wide; i++) if (of(i)) made.data.set(of(i), 4 * i);
+    return made;
+  };
+  const buttons = [button("Clear", () => 0),
+    ...(drawing ? examples.map(example) : [button("Mark all", () => 1, true)])];
 
   function pull(i, value) { // an edge that is moved past the other one takes it along
     edges[i] = value;
@@ -76,7 +88,7 @@ function render({ model, el }) {
   };
   const draw = (event) => {
     const to = place(event);
-    if (tools.querySelector(":checked").value === "brush") return paint(to);
+    if (drawing || tools.querySelector(":checked").value === "brush") return paint(to);
     edges = [0, 1].flatMap((k) =>
       [Math.floor(Math.min(from[k], to[k])), Math.ceil(Math.max(from[k], to[k]))]);
     rectangle();
@@ -94,10 +106,8 @@ function render({ model, el }) {
   let timer;
   const show = () => {
     mask = bytes(model.get("mask"));
-    const context = canvas.getContext("2d"), over = context.createImageData(wide, high);
-    for (let i = 0; i < mask.length; i++) if (mask[i]) over.data.set([214, 39, 40, 150], 4 * i);
-    const layer = element("canvas", { width: wide, height: high });
-    layer.getContext("2d").putImageData(over, 0, 0);
+    const context = canvas.getContext("2d"), layer = element("canvas", { width: wide, height: high });
+    layer.getContext("2d").putImageData(levels((i) => mask[i] && [214, 39, 40, 150]), 0, 0);
     if (shown.naturalWidth) context.drawImage(shown, 0, 0, wide, high);
     context.drawImage(layer, 0, 0);
     sliders.forEach((input, i) => { input.value = edges[i]; });
@@ -120,10 +130,10 @@ function render({ model, el }) {
   load();
   show();
   el.classList.add("explorer-area");
-  el.append(canvas, tools,
-    element("div", { className: "tools" }, ...buttons), element("details", { open: !drawing },
-      element("summary", {}, "A rectangle by its edges"), element("fieldset", { className: "edges" },
-        element("legend", {}, "Edges of the rectangle"), ...rows)), said);
+  const byEdges = element("details", { open: true }, element("summary", {}, "A rectangle by its edges"),
+    element("fieldset", { className: "edges" }, element("legend", {}, "Edges of the rectangle"), ...rows));
+  el.append(canvas, ...(drawing ? [] : [tools]), element("div", { className: "tools" }, ...buttons),
+    ...(drawing ? [] : [byEdges]), said);
   return () => {
     model.off("change:mask", show);
     model.off("change:picture", load);

@@ -1,4 +1,5 @@
 // Numbers as bars, to the left of a common line where they are negative: a table, which can be read aloud.
+// Without numbers, as nothing is drawn yet, a line says what to do.
 function render({ model, el }) {
   const table = document.createElement("table");
   const title = table.createCaption();
@@ -13,8 +14,16 @@ function render({ model, el }) {
     place.append(bar);
     return { bar, said: row.insertCell() };
   });
+  const hint = document.createElement("p");
+  hint.textContent = "Nothing is drawn: draw something, or take an example.";
   const show = () => {
-    const values = model.get("values"), low = Math.min(0, ...values);
+    const values = model.get("values");
+    table.hidden = !values.length;
+    hint.hidden = !table.hidden;
+    if (values.length) fill(values);
+  };
+  const fill = (values) => {
+    const low = Math.min(0, ...values);
     const most = model.get("most") ?? Math.max(...values.map(Math.abs), 1e-9);
     const left = low < 0 ? -most : 0, whole = most - left;
     const digits = Math.max(0, 2 - Math.floor(Math.log10(most)));
@@ -29,7 +38,7 @@ function render({ model, el }) {
   model.on("change:values", show);
   show();
   el.classList.add("explorer-bars");
-  el.append(table);
+  el.append(table, hint);
   return () => model.off("change:values", show);
 }
 

@@ -206,6 +206,20 @@ function paint(canvas, { data, dims: [, channels, high, wide], cut }, i) {
   context.putImageData(image, 0, 0);
 }
 
+// What costs in nats say of a drawing: under which label it is likeliest, and how sure that is.
+function cheapest(names, costs) {
+  const [best, next] = costs.map((_, i) => i).sort((a, b) => costs[a] - costs[b]);
+  const more = (costs[next] - costs[best]).toFixed(1);
+  return `cheapest: ${names[best]}; next: ${names[next]}, ${more} nats more: `
+    + `e^${more}, about ${times(Math.exp(more))} times less likely`;
+}
+function times(n) { // 2.7, 900,000, 4 million, 10^17
+  if (n < 10) return n.toFixed(1);
+  if (n >= 1e15) return `10^${Math.round(Math.log10(n))}`;
+  const notation = n < 1e6 ? "standard" : "compact";
+  return n.toLocaleString("en", { maximumSignificantDigits: 1, notation, compactDisplay: "long" });
+}
+
 function map(about) { // points of a plane, in the colour that the function gives them
   const SIDE = 420, [[, at]] = about.dots, box = element("div", { className: "pictures map", role: "img" });
   const canvas = element("canvas", { width: 2 * SIDE, height: 2 * SIDE });
@@ -229,7 +243,9 @@ const NEAR = "300px", QUIET = 400; // ms after the last move, before a change is
 async function start(section) {
   const about = await load(section.dataset.explorer), names = Object.keys(about.ranges);
   const run = await (about.live.how === "frames" ? frames : net)(about);
-  let idle = null, again = false, drawn = 0, stage, bars, first, timer;
+  let idle = null, again = false, drawn = 0, stage, bars, costs, first, timer;
+  const drawing = Boolean(about.ranges.mask?.examples?.length);
+  const asked = drawing && section.querySelector(".predict, .task"); // bars would give the answer away
   const touched = () => moved().catch((error) => failed(section, error));
   const controls = names.map((name) => control(name, about.ranges[name], about, touched));
   const values = () => controls.map((one) => one.get());
@@ -257,18 +273,23 @@ async function start(section) {
   function show([output, numbers]) {
     if (!stage) begin(output, numbers);
     stage.draw(output);
-    if (numbers) bars.set("values", Array.from(numbers.data));
+    const blank = drawing && !controls.find((one) => one.model).get().some(Boolean);
+    if (numbers) bars.set("values", blank ? [] : Array.from(numbers.data));
     first ??= output.data?.slice();
     controls.find((one) => one.model)?.model.set("picture", png(output));
     section.dataset.drawn = ++drawn;
     clearTimeout(timer);
     timer = setTimeout(() => { said.textContent = setting(output); }, QUIET);
-    stage.box.ariaLabel = `${about.alt} Now ${setting(output)}.`;
+    const now = setting(output);
+    stage.box.ariaLabel = now ? `${about.alt} Now ${now}.` : about.alt;
   }
   function setting(output) {
     const texts = names.map((name, i) => about.ranges[name].kind === "area" ? ""
       : `${words(name)} ${short(about.ranges[name], controls[i].get())}`).filter(Boolean);
-    if (output.data && about.view !== "map") {
+    if (drawing) { // of another drawing most pixels are others: its costs say more
+      const known = bars?.get("title").startsWith("nats") && !costs.hidden ? bars.get("values") : [];
+      if (known.length) texts.push(cheapest(bars.get("names"), known));
+    } else if (output.data && about.view !== "map") {
       const sum = output.data.reduce((total, v, i) => total + Math.abs(v - first[i]), 0);
       const levels = (255 * sum / first.length).toFixed(1);
       if (sum) texts.push(`pixels differ from the start by ${levels} of 255 levels on average`);
@@ -282,7 +303,8 @@ async function start(section) {
     if (numbers) {
       bars = modelOf({ most: null, title: "", ...about.bars, names: about.bars.names.map(String),
         values: Array.from(numbers.data) }, () => {});
-      before.push(rendered("bars", bars));
+      costs = rendered("bars", bars);
+      before.push(asked ? folded(costs, touched) : costs);
     }
     const back = element("button", { type: "button" }, "Back to the start");
     back.addEventListener("click", () => reset().catch((error) => failed(section, error)));
@@ -295,6 +317,18 @@ async function start(section) {
   }
   shown[about.name] = { set, reset, values, about };
   await reset();
+}
+
+function folded(box, toggled) { // behind a button
+  const button = element("button", { type: "button" });
+  const set = (hidden) => {
+    box.hidden = hidden;
+    button.ariaExpanded = !hidden;
+    button.textContent = hidden ? "Show the costs" : "Hide the costs";
+  };
+  button.addEventListener("click", () => { set(!box.hidden); toggled(); });
+  set(true);
+  return element("div", { className: "folded" }, button, box);
 }
 
 function png({ data, dims }) { // the first picture, for the area to lie on
@@ -323,7 +357,8 @@ return { give, shown, views };
 })();
 explorers.views.area = (() => {
 // A picture on which a mask is drawn: drag a rectangle, or paint with a brush. For the keyboard there
-// are four sliders, the rectangle's edges, and buttons, one for each example.
+// are four sliders, the rectangle's edges. A drawing has the brush alone, since a rectangle would wipe
+// out what stands, and a button for each example.
 const EDGES = ["top", "bottom", "left", "right"];
 let made = 0;
 
@@ -345,7 +380,7 @@ function render({ model, el }) {
   const shown = new Image(); // the picture below the mask
   const tools = element("fieldset", { className: "tools" }, element("legend", {}, "Draw with"));
   for (const name of ["rectangle", "brush"]) {
-    const radio = element("input", { type: "radio", name: id, value: name, checked: (name === "brush") === drawing });
+    const radio = element("input", { type: "radio", name: id, value: name, checked: name === "rectangle" });
     tools.append(element("label", {}, radio, ` ${name}`));
   }
   const sliders = EDGES.map((name, i) => {
@@ -354,8 +389,8 @@ function render({ model, el }) {
     return input;
   });
   const rows = EDGES.map((name, i) => element("label", {}, `${name} edge `, sliders[i]));
-  const button = (text, pixels, whole = false) => {
-    const one = element("button", { type: "button" }, text);
+  const button = (label, pixels, whole = false) => {
+    const one = element("button", { type: "button" }, label);
     one.addEventListener("click", () => {
       mask = Uint8Array.from({ length: high * wide }, (_, i) => +pixels(i));
       edges = whole ? [0, high, 0, wide] : [0, 0, 0, 0];
@@ -363,8 +398,19 @@ function render({ model, el }) {
     });
     return one;
   };
-  const buttons = [button("Clear", () => 0), drawing ? "" : button("Mark all", () => 1, true),
-    ...examples.map((rows, i) => button(`Example ${i + 1}`, (k) => rows.join("")[k]))];
+  const example = (rows, i) => { // its button shows it
+    const small = element("canvas", { width: wide, height: high, role: "img", ariaLabel: `Example ${i + 1}` });
+    const pixels = rows.join(""), grey = (v) => [v, v, v, 255];
+    small.getContext("2d").putImageData(levels((k) => grey(255 * pixels[k])), 0, 0);
+    return button(small, (k) => pixels[k]);
+  };
+  const levels = (of) => { // a picture from each pixel's four bytes; none: transparent
+    const made = new ImageData(wide, high);
+    for (let i = 0; i < high * wide; i++) if (of(i)) made.data.set(of(i), 4 * i);
+    return made;
+  };
+  const buttons = [button("Clear", () => 0),
+    ...(drawing ? examples.map(example) : [button("Mark all", () => 1, true)])];
 
   function pull(i, value) { // an edge that is moved past the other one takes it along
     edges[i] = value;
@@ -400,7 +446,7 @@ function render({ model, el }) {
   };
   const draw = (event) => {
     const to = place(event);
-    if (tools.querySelector(":checked").value === "brush") return paint(to);
+    if (drawing || tools.querySelector(":checked").value === "brush") return paint(to);
     edges = [0, 1].flatMap((k) =>
       [Math.floor(Math.min(from[k], to[k])), Math.ceil(Math.max(from[k], to[k]))]);
     rectangle();
@@ -418,10 +464,8 @@ function render({ model, el }) {
   let timer;
   const show = () => {
     mask = bytes(model.get("mask"));
-    const context = canvas.getContext("2d"), over = context.createImageData(wide, high);
-    for (let i = 0; i < mask.length; i++) if (mask[i]) over.data.set([214, 39, 40, 150], 4 * i);
-    const layer = element("canvas", { width: wide, height: high });
-    layer.getContext("2d").putImageData(over, 0, 0);
+    const context = canvas.getContext("2d"), layer = element("canvas", { width: wide, height: high });
+    layer.getContext("2d").putImageData(levels((i) => mask[i] && [214, 39, 40, 150]), 0, 0);
     if (shown.naturalWidth) context.drawImage(shown, 0, 0, wide, high);
     context.drawImage(layer, 0, 0);
     sliders.forEach((input, i) => { input.value = edges[i]; });
@@ -444,10 +488,10 @@ function render({ model, el }) {
   load();
   show();
   el.classList.add("explorer-area");
-  el.append(canvas, tools,
-    element("div", { className: "tools" }, ...buttons), element("details", { open: !drawing },
-      element("summary", {}, "A rectangle by its edges"), element("fieldset", { className: "edges" },
-        element("legend", {}, "Edges of the rectangle"), ...rows)), said);
+  const byEdges = element("details", { open: true }, element("summary", {}, "A rectangle by its edges"),
+    element("fieldset", { className: "edges" }, element("legend", {}, "Edges of the rectangle"), ...rows));
+  el.append(canvas, ...(drawing ? [] : [tools]), element("div", { className: "tools" }, ...buttons),
+    ...(drawing ? [] : [byEdges]), said);
   return () => {
     model.off("change:mask", show);
     model.off("change:picture", load);
@@ -462,6 +506,7 @@ return { render };
 })();
 explorers.views.bars = (() => {
 // Numbers as bars, to the left of a common line where they are negative: a table, which can be read aloud.
+// Without numbers, as nothing is drawn yet, a line says what to do.
 function render({ model, el }) {
   const table = document.createElement("table");
   const title = table.createCaption();
@@ -476,8 +521,16 @@ function render({ model, el }) {
     place.append(bar);
     return { bar, said: row.insertCell() };
   });
+  const hint = document.createElement("p");
+  hint.textContent = "Nothing is drawn: draw something, or take an example.";
   const show = () => {
-    const values = model.get("values"), low = Math.min(0, ...values);
+    const values = model.get("values");
+    table.hidden = !values.length;
+    hint.hidden = !table.hidden;
+    if (values.length) fill(values);
+  };
+  const fill = (values) => {
+    const low = Math.min(0, ...values);
     const most = model.get("most") ?? Math.max(...values.map(Math.abs), 1e-9);
     const left = low < 0 ? -most : 0, whole = most - left;
     const digits = Math.max(0, 2 - Math.floor(Math.log10(most)));
@@ -492,7 +545,7 @@ function render({ model, el }) {
   model.on("change:values", show);
   show();
   el.classList.add("explorer-bars");
-  el.append(table);
+  el.append(table, hint);
   return () => model.off("change:values", show);
 }
 
