@@ -89,7 +89,8 @@ class Watch:
         q, part, running = item.grading["question"], item.grading["part"], item.parent.kernel
         seconds = START if part == "setup" else self.about["seconds"]
         item.config.option.nbval_cell_timeout = seconds
-        running.heard, running.deadline = 0, time.monotonic() + seconds + 8
+        patience = min(8, 2 * seconds)  # until a kernel that was interrupted has to be quiet
+        running.heard, running.deadline = 0, time.monotonic() + seconds + patience
         try:
             yield
         except Exception as error:
