@@ -96,6 +96,7 @@ def test_code_is_folded_but_a_task_is_open_without_nbgraders_marks():
     body = html.split("<main", 1)[1]
     assert body.count('<details class="input"><summary>Code, 1 line</summary>') == 1
     assert body.count('<div class="input">') == 1 and "SOLUTION" not in body
+    assert body.index("A solution; students") < body.index("highlight")
 
 
 def test_under_full_or_with_fewer_epochs_what_to_see_in_quick_is_folded():
