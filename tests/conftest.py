@@ -10,6 +10,7 @@ from course_lib import data
 from course_lib.paths import cache_root
 from course_lib.training import loop
 from course_lib.training.checkpoint import Checkpoint
+from grading import release
 
 REAL_CACHE = cache_root()  # before any test moves it
 torch.set_num_threads(1)  # tiny nets: threads cost more than they bring
@@ -21,6 +22,14 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("COURSE_RESULTS", raising=False)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory):
+    """The folder that students get, made once for all tests of a process."""
+    folder = tmp_path_factory.mktemp("release")
+    release.release(folder)
+    return folder
 
 
 @pytest.fixture

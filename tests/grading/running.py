@@ -3,10 +3,12 @@
 import os
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from course_lib.paths import cache_root
+from grading import course
 
 CACHE = os.path.abspath(cache_root())  # before a test moves it: the data are made there once
 
@@ -25,3 +27,9 @@ def executed(folder, name, given, monkeypatch):
     except CellExecutionError as error:
         return nb, error
     return nb, None
+
+
+def one_always(quickest):
+    """Parameters of a test: this notebook always, each of the others by `make slow`."""
+    others = sorted(course.notebooks().keys() - {quickest})
+    return [quickest, *(pytest.param(name, marks=pytest.mark.slow) for name in others)]
