@@ -2,8 +2,10 @@
 
 import ast
 import re
+from itertools import pairwise
 
 import address
+import pages
 from notebook_cells import calls, code_cells, lines, of_part, part, questions, tags, tree, words
 from notebook_measures import BYTES, record_names, records
 
@@ -106,6 +108,14 @@ def between_rule(nb, path):
         together = together or {before.id, after.id} <= FRONT
         if before.cell_type == after.cell_type == "code" and not together:
             yield f"no words stand between the cells {before.id} and {after.id}"
+
+
+def try_rule(nb, path):
+    """Above every explorer stands a question to answer first, which its page repeats beside it."""
+    for above, cell in pairwise(nb.cells):
+        if cell.cell_type == "code" and calls(cell, "explore"):
+            if above.cell_type != "markdown" or not pages.predicted(above.source):
+                yield f"above {cell.id} stands no **Try.** with a question"
 
 
 def text_rule(nb, path):

@@ -211,6 +211,7 @@ FORM = [
     notebook_form.order_rule,
     notebook_form.idea_rule,
     notebook_form.between_rule,
+    notebook_form.try_rule,
     notebook_form.text_rule,
     notebook_form.executed_rule,
     notebook_full.full_rule,

@@ -36,6 +36,7 @@ SOURCES = {
     "q1-3-check": "assert n == 3",
     "q1-3-answer": "answer('1.3', 'The code has {n} numbers on [0, 1], '\n"
     "    'as question 1.2 said, in a 95 % interval.', n=n, profile=profile)",
+    "q1-3-try": "**Try.** Move it. Which length has no code?",
     "q1-3-explore": "explore(lambda n=1: n, n=(1, 3))",
 }
 # The subject itself, so that the sample is no more plumbing than a notebook may be.
@@ -256,6 +257,11 @@ SPOILED = {
         (about("q1-3-check", locked=False), "nbgrader's locked is not True"),
         (about(TASK, grade_id="x"), "nbgrader's grade_id is not q1-3-task"),
         (about(TASK, schema_version=2), "nbgrader's schema_version is not 3"),
+    ],
+    "try_rule": [
+        (drop("q1-3-try"), "above q1-3-explore stands no **Try.**"),
+        (edit("q1-3-try", "**Try.** ", ""), "above q1-3-explore stands no **Try.**"),
+        (edit("q1-3-try", "Which length has no code?", "Go on."), "with a question"),
     ],
     "record_rule": [
         (edit("q1-3-measure", "'q1-3-length'", "'q1-30-length'"), "not a name of its question"),
