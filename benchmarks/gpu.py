@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.asked import Training, asked
 from benchmarks.packed import Packed
+from benchmarks.traffic import Traffic
 from course_lib.atomic import read_json, write_json
 from course_lib.data import inputs
 from course_lib.data.missing import DataMissing
@@ -33,8 +34,12 @@ from course_lib.training.captured import captured
 from course_lib.training.distributed import device_name
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-# Multiply-adds in bfloat16, dense, count twice: the makers' figures of floating-point operations.
-BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L4": 121e12, "T4": 65e12}
+# The makers' figures, a second: operations in bfloat16, dense, a multiply-add as two (the T4's are
+# in float16), and bytes of memory.
+CARDS = {
+    "H200": (989e12, 4.8e12), "H100": (989e12, 3.35e12), "A100": (312e12, 2.04e12),
+    "L4": (121e12, 0.3e12), "T4": (65e12, 0.32e12),
+}  # fmt: skip
 
 
 def poster():
@@ -128,7 +133,7 @@ def tell(results, packed, name, one, by_graph):
     images = about["steps"] * about["settings"]["batch"]
     row = {"state": "done", "captured": by_graph, "steps": about["steps"], "last": last}
     row |= {"seconds": about["seconds"], "images a second": images / max(about["seconds"], 1e-9)}
-    row |= {"share of bf16": share_of_bf16(one, about), "device": about["device"]} | words
+    row |= shares(one, about) | {"device": about["device"]} | words
     results.put(name, row | {"weights": packed.add(name, run.model)})
 
 
@@ -144,18 +149,23 @@ def measurable(one):
     return one.evaluate, {}
 
 
-def share_of_bf16(one, about):
-    """The floating-point operations of all steps, evaluations left out, over those that the card
-    does in bfloat16 in these seconds; None of a card that is not in BF16."""
-    most = next((n for card, n in BF16.items() if card in device_name(DEVICE)), None)
+def shares(one, about):
+    """What all steps together, evaluations left out, take of what the card could do meanwhile:
+    {"share of bf16": of its operations, "share of bandwidth": of its bytes (see traffic.py)}; None
+    each of a card that is not in CARDS."""
+    most = next((able for card, able in CARDS.items() if card in device_name(DEVICE)), None)
+    names = "share of bf16", "share of bandwidth"
     if most is None:
-        return None
+        return dict.fromkeys(names)
     with torch.random.fork_rng():
         step, batches = runs.begin(one.recipe, one.tensors, one.settings)
         loop.set_training(step, True)
-        with FlopCounterMode(display=False) as counter:
-            step(*next(batches.epoch(0)))
-    return counter.get_total_flops() * about["steps"] / about["seconds"] / most
+        batch = next(batches.epoch(0))
+        step(*batch)  # here, what is tried or made only once
+        with FlopCounterMode(display=False) as counter, Traffic() as traffic:
+            step(*batch)
+    done, often = (counter.get_total_flops(), traffic.moved), about["steps"] / about["seconds"]
+    return {name: n * often / able for name, n, able in zip(names, done, most, strict=True)}
 
 
 class Results:

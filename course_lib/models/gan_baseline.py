@@ -12,6 +12,7 @@ from torch import nn
 from course_lib.data.batches import Batches
 from course_lib.models import gan
 from course_lib.training import adversarial
+from course_lib.training.optimisers import Adam, RMSprop
 
 
 class Branches(gan.FromNoise):
@@ -102,8 +103,8 @@ def recipe(
     channels, side = x.shape[1:3]
     generator = Branches(z_dim, width, side, channels, tuple(kernels), low).to(x.device)
     discriminator = Discriminator(discriminator_width, side, channels, low).to(x.device)
-    opt_g = torch.optim.Adam(generator.parameters(), lr_g)
-    opt_d = torch.optim.RMSprop(discriminator.parameters(), lr_d)
+    opt_g = Adam(generator.parameters(), lr_g)
+    opt_d = RMSprop(discriminator.parameters(), lr_d)
     batches = Batches(x, size=batch, seed=seed)
     step = adversarial.AdversarialStep(
         generator,

@@ -6,6 +6,7 @@ import math
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from course_lib.training.optimisers import Adam
 from course_lib.training.products import onednn
 
 
@@ -87,7 +88,7 @@ def average_of(model, decay):
 
 def adam(model, lr, betas=(0.9, 0.999)):
     """Adam in its fused form, which is the quickest on CPU and GPU alike (docs/speed.md)."""
-    return torch.optim.Adam(model.parameters(), lr, betas=betas, fused=True)
+    return Adam(model.parameters(), lr, betas=betas, fused=True)
 
 
 class GradientGuard(torch.nn.Module):

@@ -11,8 +11,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from benchmarks import packed
+from benchmarks import gpu, packed
 from benchmarks.asked import Training, asked
+from benchmarks.traffic import Traffic
 from course_lib.models import cvae, hvae
 from course_lib.paths import REPOSITORY
 from course_lib.training import keys
@@ -59,6 +60,37 @@ def test_weights_come_in_few_files_that_are_small_enough(tmp_path, monkeypatch):
         assert file.get_tensor("two/weight").equal(net.weight.half())
 
 
+def test_the_traffic_of_operations_is_counted_by_hand():
+    a, b, c = torch.ones(10, 10), torch.ones(10, 10), torch.ones(10, 1)
+    for operation, moved in [
+        (lambda: a + b, 1200),
+        (lambda: a.add_(b), 1200),
+        (lambda: a.view(100).t(), 0),
+        (lambda: a * c.expand(10, 10), 840),
+        (lambda: a.bfloat16(), 600),
+        (lambda: torch._foreach_mul_([a, b], 2.0), 1600),  # it gives nothing back
+    ]:
+        with Traffic() as traffic:
+            operation()
+        assert traffic.moved == moved
+
+
+def test_the_shares_of_a_card_are_those_of_one_step_times_steps_a_second(monkeypatch):
+    x, c = torch.zeros(20, 1, 28, 28).byte(), torch.zeros(20, 10)
+    one = Training(cvae.recipe, [x, c], dict(batch=10), 1)
+    about = {"steps": 2, "seconds": 1e-3}
+    assert set(gpu.shares(one, about).values()) == {None}, "this machine's card is not known"
+    monkeypatch.setattr(gpu, "device_name", lambda device: "NVIDIA H200")
+    by_work, by_bytes = gpu.shares(one, about).values()
+    n = sum(p.numel() for p in cvae.recipe(x, c)[0].model.parameters() if p.ndim == 2)
+    # A product forward and two back, of which the first layer needs one: its pictures are given.
+    assert 4 * 10 * n < by_work * 989e12 / 2000 < 6 * 10 * n
+    moved = by_bytes * 4.8e12 / 2000 / (4 * n)
+    # Adam reads four numbers a weight and writes four; the products read two and write one.
+    assert 10.5 < moved < 11.5
+    assert gpu.shares(one, about | {"seconds": 2e-3})["share of bf16"] == pytest.approx(by_work / 2)
+
+
 @pytest.fixture
 def bare(tmp_path, monkeypatch):
     """Processes that start from now on find none of the packages of ABSENT, and no GPU."""
@@ -85,6 +117,7 @@ def test_it_trains_on_a_bare_machine_and_tells_what_came_of_each(bare, tmp_path)
     assert "training" not in done.stdout, "what is done is not done again"
     row = rows[first]
     assert row["steps"] == 2 and row["last"]["test loss"] > 100 and not row["captured"]
-    assert row["share of bf16"] is None and row["weights"] == "weights-1.safetensors"
+    assert row["share of bf16"] is row["share of bandwidth"] is None
+    assert row["weights"] == "weights-1.safetensors"
     judge = next(row for name, row in rows.items() if "digit_recipe" in name)
     assert judge["images a second"] > 0

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from sklearn.metrics import roc_auc_score
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from course_lib.evaluation import image_quality, latents, stats
 
@@ -106,6 +107,15 @@ def test_frechet_is_the_closed_form_of_gaussians():
     assert image_quality.frechet(a, b) == pytest.approx(expected, rel=1e-4)
     assert image_quality.frechet(b, a) == pytest.approx(expected, rel=1e-4)
     assert image_quality.frechet(a, a) == pytest.approx(0, abs=1e-6)
+
+
+def test_frechet_is_that_of_torchmetrics():
+    torch.manual_seed(3)
+    a, b = torch.randn(300, 16).exp(), (torch.randn(200, 16) @ torch.randn(16, 16)).relu()
+    theirs = FrechetInceptionDistance(image_quality._KnownFeatures(16)).set_dtype(torch.float64)
+    theirs.update(a.double(), real=True)
+    theirs.update(b.double(), real=False)
+    assert image_quality.frechet(a, b) == pytest.approx(float(theirs.compute()), rel=1e-9)
 
 
 def test_frechet_of_a_shift_and_of_a_stretch():

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from course_lib.course.trials.nets import filled, integers, normal, uniform
+from course_lib.training.optimisers import SGD
 
 
 def q5_1(rng, logistic, hinge):
@@ -27,23 +28,6 @@ def squares(real, fake):
     return (real - 1).square().mean() + fake.square().mean(), (fake - 1).square().mean()
 
 
-class Descent:
-    """Plain gradient descent as torch.optim.SGD, whose import takes longer than all of this."""
-
-    def __init__(self, net, lr):
-        self.param_groups = [{"params": list(net.parameters()), "lr": lr}]
-
-    def zero_grad(self, set_to_none=True):
-        for p in self.param_groups[0]["params"]:
-            p.grad = None
-
-    @torch.no_grad()
-    def step(self):
-        for p in self.param_groups[0]["params"]:
-            if p.grad is not None:
-                p -= self.param_groups[0]["lr"] * p.grad
-
-
 def q5_2(rng, one_step):
     seed = int(integers(rng, 2**31, 1))
     x, z = uniform(rng, 3, 8, 4), normal(rng, 3, 8, 2)
@@ -51,7 +35,7 @@ def q5_2(rng, one_step):
     def played(n_steps):
         """The parameters of discriminator and generator, each in one row, after some steps."""
         g, d = filled(nn.Linear(2, 4), seed), filled(nn.Linear(4, 1), seed + 1)
-        opt_g, opt_d = Descent(g, 0.1), Descent(d, 0.1)
+        opt_g, opt_d = (SGD(net.parameters(), 0.1) for net in (g, d))
         for i in range(n_steps):
             one_step(lambda z: g(z).sigmoid(), lambda x: d(x)[:, 0], opt_g, opt_d, x[i], z[i],
                      losses=squares)  # fmt: skip
