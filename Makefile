@@ -24,11 +24,12 @@ CELL_SECONDS := 300
 # Files go out in their order: by default those with few tests, the longest, would come last.
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-# Whatever is set outside: this folder's library and its plain style, UTF-8, asserts that count.
+# Whatever is set outside: this folder's library and its plain style, UTF-8, asserts that count, and
+# bytecode that is kept: without it each process compiles what it imports, for seconds.
 export PYTHONPATH := $(CURDIR)
 export MATPLOTLIBRC := $(CURDIR)/notebooks/matplotlibrc
 export PYTHONUTF8 := 1
-unexport PYTHONOPTIMIZE
+unexport PYTHONOPTIMIZE PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install report full train restamp notebooks results front site pages test slow form release grade check address lab board bench scaling metrics lint lock clean
 .PRECIOUS: reports/%.ipynb

@@ -9,7 +9,6 @@ copied    ToTensor for every picture and a DataLoader; Adam as it comes, and tor
 from PIL import Image
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import ToTensor
 
 from benchmarks.rounds import DEVICE
 from course_lib.training.loop import fit, set_training
@@ -19,6 +18,8 @@ class Pictures(Dataset):
     """Bytes that become a PIL picture and then a tensor, one at a time, as torchvision's MNIST."""
 
     def __init__(self, x, *labels):
+        from torchvision.transforms import ToTensor  # takes seconds
+
         x = x.cpu().permute(0, 2, 3, 1)
         self.x, self.transform = (x[..., 0] if x.shape[-1] == 1 else x).numpy(), ToTensor()
         self.labels = [t.cpu() for t in labels]

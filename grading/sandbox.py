@@ -5,6 +5,7 @@ itself in a namespace. Only what is named is mounted: the interpreter, its packa
 library.
 """
 
+import functools
 import os
 import site
 import subprocess
@@ -81,6 +82,7 @@ def interpreter():
     return [p for p in dict.fromkeys(found) if not Path(p).is_relative_to("/usr")]
 
 
+@functools.cache  # it takes a second or two
 def missing():
     """Why no sandbox can be had here; an empty text where one can."""
     if sys.platform != "linux":

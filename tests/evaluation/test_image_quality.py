@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from sklearn.metrics import roc_auc_score
-from torchmetrics.image.fid import FrechetInceptionDistance
 
 from course_lib.evaluation import image_quality, latents, stats
 
@@ -110,6 +109,8 @@ def test_frechet_is_the_closed_form_of_gaussians():
 
 
 def test_frechet_is_that_of_torchmetrics():
+    from torchmetrics.image.fid import FrechetInceptionDistance  # takes seconds, for each process
+
     torch.manual_seed(3)
     a, b = torch.randn(300, 16).exp(), (torch.randn(200, 16) @ torch.randn(16, 16)).relu()
     theirs = FrechetInceptionDistance(image_quality._KnownFeatures(16)).set_dtype(torch.float64)
