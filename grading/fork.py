@@ -1,5 +1,6 @@
 """A line to this process's zygote, which lends a sandbox a kernel that has imported everything."""
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -20,11 +21,12 @@ def line(library, imports):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         for _ in range(2):
-            try:
-                socket.send_fds(orders(library, imports), [b"."], [theirs.fileno()])
-                return ours
-            except ConnectionError:  # it was killed, or could not import
-                orders.cache_clear()
+            zygote = orders(library, imports)
+            with contextlib.suppress(ConnectionError):  # it was killed, or could not import
+                socket.send_fds(zygote, [b"."], [theirs.fileno()])
+                if zygote.recv(1):  # it has forked
+                    return ours
+            orders.cache_clear()
     return None
 
 

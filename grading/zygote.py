@@ -40,8 +40,11 @@ def serve(imports):
         orders.send(b".")
         while (order := socket.recv_fds(orders, 1, 1))[0]:
             if os.fork() == 0:
+                orders.close()  # a fork that outlives this process is not to pass for it
+                os.close(0)
                 lend(order[1][0])
             os.close(order[1][0])
+            orders.send(b".")
 
 
 def lend(number):

@@ -53,15 +53,21 @@ def test_a_fork_has_no_right_file_or_memory_that_a_new_kernel_has_not():
     assert forked == new
 
 
-def test_a_zygote_that_was_killed_is_replaced(monkeypatch):
+@pytest.mark.parametrize("lives", [False, True])
+def test_a_zygote_that_was_killed_is_replaced(lives, monkeypatch):
+    """Also where a fork of it lives on, which waits for the sandbox of its kernel."""
     started = []
     whole = fork.subprocess.Popen
     monkeypatch.setattr(fork.subprocess, "Popen", lambda *a, **k: started.append(whole(*a, **k)))
     library = str(work.library())
-    fork.line(library, "import math").close()
+    first = fork.line(library, f"import math  # {lives}")
+    if not lives:
+        first.close()
     os.kill(started[0].pid, 9)
     started[0].wait()
-    assert seen(fork.line(library, "import math"))["grader"] == [] and len(started) == 2
+    again = fork.line(library, f"import math  # {lives}")
+    assert seen(again)["grader"] == [] and len(started) == 2
+    first.close()
 
 
 def test_where_no_fork_can_be_had_a_kernel_is_started(monkeypatch):
