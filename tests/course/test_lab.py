@@ -9,10 +9,14 @@ import pytest
 from conftest import CHROMIUM
 from notebook_cells import needed
 
+QUICKEST = "04_multilevel_vae"  # the others by `make slow`
+EXPLORERS = [pytest.param(*one, marks=() if one[0] == QUICKEST else pytest.mark.slow)
+             for one in lab.EXPLORERS]  # fmt: skip
+
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-@pytest.mark.parametrize(("notebook", "explorer"), lab.EXPLORERS)
+@pytest.mark.parametrize(("notebook", "explorer"), EXPLORERS)
 def test_every_key_on_a_slider_changes_the_picture(notebook, explorer, browser, tmp_path):
     with lab.opened(browser, notebook, explorer, tmp_path) as page:
         assert lab.errors(page) == []
