@@ -30,13 +30,20 @@ def by_counts(model, x, counts=(1, 10, 100, 1000), rows=100):
     return torch.stack(estimates)
 
 
-def compared(model, x, others, count=1000):
-    """What pictures x cost, uint8 (N, C, H, W), beside what they cost another model: others (N,),
-    its estimates of log p(x) from as many samples.
+def compared(model, x, others, seen, others_seen, count=1000):
+    """What pictures cost a model beside what they cost another one: x, which neither was trained
+    on, and `seen`, which this one was trained on. Both are uint8 (N, C, H, W); others and
+    others_seen (N,) are the other model's estimates of log p(x) from as many samples.
 
     {"nats": the mean of -log p(x); "more": by how much it is above the other model's; "half": half
-    the 95 % interval of that difference over pictures}. Nats per image.
+    the 95 % interval of that difference over pictures}, and the same of `seen`, as "seen nats" and
+    so on. Nats per image. A model that learned by heart has a "seen more" far below its "more".
     """
+    of_seen = _beside(model, seen, others_seen, count)
+    return _beside(model, x, others, count) | {f"seen {k}": value for k, value in of_seen.items()}
+
+
+def _beside(model, x, others, count):
     log_px = torch.cat([by_counts(model, pixels(one), (count,)) for one in x.split(1)])[:, 0].cpu()
     more = others - log_px
     half = 1.96 * more.std() / len(x) ** 0.5

@@ -53,11 +53,14 @@ def test_a_count_that_does_not_divide_the_largest_is_refused():
 def test_two_models_are_compared_on_the_same_pictures():
     model = awake(hvae.HVAE((1, 28, 28), (1, 2, 4), (8, 8, 8), (1, 1, 1), 2, n_mixtures=0))
     x = 255 * torch.randint(2, (5, 1, 28, 28), dtype=torch.uint8)
+    seen = 255 - x[:3]
     torch.manual_seed(3)
-    own = torch.cat([by_counts(model, one / 255, (6,)) for one in x.split(1)])[:, 0]
+    own = [by_counts(model, one / 255, (6,))[0, 0] for one in (*seen.split(1), *x.split(1))]
+    own_seen, own = torch.stack(own).split((3, 5))
     others = own + torch.tensor([3.0, 1.0, 2.0, 2.0, 2.0])  # likelier by two nats in the mean
     torch.manual_seed(3)
-    found = compared(model, x, others, count=6)
+    found = compared(model, x, others, seen, own_seen - 4, count=6)
     half = 1.96 * math.sqrt(2 / 4) / math.sqrt(5)
     expected = {"nats": -own.mean().item(), "more": 2.0, "half": half}
-    assert found == pytest.approx(expected, rel=1e-4)
+    expected |= {"seen nats": -own_seen.mean().item(), "seen more": -4.0, "seen half": 0.0}
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
