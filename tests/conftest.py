@@ -15,6 +15,13 @@ from grading import release
 REAL_CACHE = cache_root()  # before any test moves it
 torch.set_num_threads(1)  # tiny nets: threads cost more than they bring
 
+# They take longest: begun first, none of them is what the other processes wait for at the end.
+LONGEST = "test_weights.py", "test_hostile.py", "test_distributed.py", "test_build.py"
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
