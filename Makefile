@@ -20,11 +20,11 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST_ARGS ?=
 # A kernel that dies hangs nbval until this limit.
 CELL_SECONDS := 300
-# A process a core, of one thread each; a file's tests, and a notebook's cells, stay in one process.
-# Files go out in their order: by default those with few tests, the longest, would come last. Tests
-# wait for others that they start, so a few cores have one process more.
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-ONE_MORE := -n $(if $(filter 1 2 3,$(CORES)),$(shell expr $(CORES) + 1),4)
+# Processes of one thread each; a file's tests, and a notebook's cells, stay in one of them. Files go
+# out in their order: by default those with few tests, the longest, would come last. A notebook keeps
+# its core busy; tests wait for what they start, so that a few cores have one process more.
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -q -p no:cacheprovider --dist loadfile --no-loadscope-reorder
+AT_ONCE := $(if $(filter 1 2 3,$(CORES)),$(shell expr $(CORES) + 1),4)
 
 # Whatever is set outside: this folder's library and its plain style, UTF-8, asserts that count, and
 # bytecode that is kept: without it each process compiles what it imports, for seconds.
@@ -91,12 +91,12 @@ restamp: $(READY) ## after code was moved or renamed: shipped runs that behave a
 	$(PY) -m course_lib.training.shipping restamp
 
 test: $(READY) ## the tests, then every notebook by nbval
-	$(PYTEST) $(ONE_MORE) -m "not slow" tests $(PYTEST_ARGS)
+	$(PYTEST) -n $(AT_ONCE) -m "not slow" tests $(PYTEST_ARGS)
 	$(PY) reports/check.py
-	IPYTHONDIR="$$PWD/.venv/ipython" $(PYTEST) --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
+	IPYTHONDIR="$$PWD/.venv/ipython" $(PYTEST) -n auto --maxprocesses 4 --nbval-lax --nbval-cell-timeout=$(CELL_SECONDS) notebooks
 
 slow: $(READY) ## the tests that take minutes: at length what `make test` looks at briefly
-	$(PYTEST) $(ONE_MORE) -m slow tests $(PYTEST_ARGS)
+	$(PYTEST) -n $(AT_ONCE) -m slow tests $(PYTEST_ARGS)
 
 notebooks: $(READY) ## the notebooks in the new form as they are committed: with the outputs of their quick run
 	+@names=$$($(PY) reports/committed.py names); \

@@ -15,7 +15,7 @@ from grading import grade, sandbox, work
 
 SECONDS = float(os.environ.get("GRADING_SECONDS", 2))  # for one cell
 SLEEP = 6000 + os.getpid()  # seconds: what a process left behind is known by
-# Five to thirty seconds each, for `make slow`; of every kind others are always tried.
+# Four to thirty seconds each, for `make slow`; of every kind others are always tried.
 LONG = ["endless: forks", "endless: threads", "endless: a lock in C", "endless: printing"]
 LONG += ["endless: displaying", "endless: memory", "ending: another program", "ending: SIGSTOP"]
 LONG += ["patched: imports", "handed: 100 MB"]

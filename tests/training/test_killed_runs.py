@@ -30,8 +30,7 @@ def processes():
     server = forkserver._forkserver  # one for all tests of this process: it has imported the grader
     server._stop()
     before = server._preload_modules
-    # an optimiser imports torch._dynamo when it is first used, which takes seconds
-    context.set_forkserver_preload(["course_lib.training.runs", "torch._dynamo"])
+    context.set_forkserver_preload(["course_lib.training.runs"])
     yield context
     server._stop()
     context.set_forkserver_preload(before)
