@@ -57,8 +57,9 @@ class Trial:
             return f"what was handed in cannot be read: {error}"
         compared = getattr(self.reference, "COMPARED", {}).get(name, lambda value: value)
         close = getattr(self.reference, "TOLERANCE", {}).get(name, CLOSE)
+        rounding = getattr(self.reference, "ROUNDING", {}).get(name, 0.0)
         pairs = [(compared(found), compared(expected)) for found, expected in pairs]
-        wrong = [pair for pair in pairs if not alike(*pair, close)]
+        wrong = [pair for pair in pairs if not excess(*pair, close, rounding) <= 1]
         return self.reason(name, *wrong[0]) if wrong else ""
 
     def reason(self, name, found, expected):
@@ -74,7 +75,8 @@ class Trial:
             part = parts(self.question, self.seed, self.functions | {function: slip})[name]
             given = attempted(part).get("value")
             leaves = [t for t in flat(given) if t.shape == expected.shape] if given else []
-            result |= {text: leaves[0]} if leaves else {}
+            # A slip that does not show in this part is not what is wrong with it.
+            result |= {text: leaves[0]} if leaves and excess(leaves[0], expected) > 1 else {}
         return result
 
 
@@ -114,6 +116,12 @@ def numbers(value, shape):
     return [numbers(entry, shape[1:]) for entry in value]
 
 
-def alike(found, expected, close=CLOSE):
-    small = OF_MEDIAN * float(expected.abs().median()) if expected.numel() else 0.0
-    return torch.allclose(found, expected, rtol=close, atol=max(small, 1e-12))
+def excess(found, expected, close=CLOSE, rounding=0.0):
+    """The largest error as a share of what is allowed there: right is at most 1 (and no NaN).
+
+    rounding: an error that any value may have, of a difference of two large numbers.
+    """
+    if not expected.numel():
+        return 0.0
+    small = max(OF_MEDIAN * float(expected.abs().median()), rounding, 1e-12)
+    return float(((found - expected).abs() / (close * expected.abs() + small)).max())

@@ -59,6 +59,10 @@ def missing_nll(x, logits, mask):
     return [c[mask[0] < 0.5].sum() for c in cost]
 
 
+# nats that rounding alone may make: a difference of log-likelihoods of some hundreds.
+ROUNDING = {"gain": 1e-3}
+
+
 MISTAKES = {
     "bound_terms": {
         "logvar is taken for log sigma: a variance for a deviation": lambda x, a, q, p: bound_terms(

@@ -81,6 +81,10 @@ def unweighted(mu, logvar, group, n_groups):
     )[1]
 
 
+# nats that rounding alone may make: the costs of two codes, some hundred nats each, may be equal.
+ROUNDING = {"usage": 1e-3}
+
+
 MISTAKES = {
     "product": {
         "logvar is taken for log sigma: a variance for a deviation": lambda mu, s, group, n: (

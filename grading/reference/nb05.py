@@ -105,6 +105,9 @@ def whole_copies(kernels, strides, side):
     return sum(k**2 * overlap([k], [s], side) for k, s in zip(kernels, strides, strict=True))
 
 
+ROUNDING = {"hinge": 1e-5}  # a sum that may be near 0
+
+
 MISTAKES = {
     "logistic": {
         "the generator's loss saturates": lambda r, f: (logistic(r, f)[0], saturating(f)),

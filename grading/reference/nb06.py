@@ -54,6 +54,9 @@ def in_place(labels, i):
     return off, on
 
 
+ROUNDING = {"generator_loss": 1e-5}  # a sum that may be near 0
+
+
 MISTAKES = {
     "reading": {
         "yes and no are swapped": lambda l, c: reading(l, 1 - c),
