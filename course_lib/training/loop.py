@@ -12,6 +12,9 @@ import torch
 from tqdm import tqdm
 
 
+BUNDLE = 50  # steps
+
+
 class Diverged(ArithmeticError):
     """A term of the loss is no longer finite; the message names term, step and last good state."""
 
@@ -68,12 +71,12 @@ class _Training:
         return self.epoch * len(self.batches) + self.index
 
     def add(self, terms):
-        """Take up one step's terms. They stay on the device; the CPU looks at them in bundles."""
+        """Take up one step's terms. They stay on the device and are looked at in bundles: a look
+        stops a GPU, and costs a CPU as much as a small layer."""
         self.names = list(terms)
         self.pending.append(torch.stack([term.float() for term in terms.values()]))
         self.index += 1
-        bundle = 50 if self.pending[0].is_cuda else 1  # a look at a GPU's number stops the GPU
-        if len(self.pending) >= bundle:
+        if len(self.pending) == BUNDLE:
             self._sum_up()
         if self.checkpoint and self.checkpoint.due():
             self.save()

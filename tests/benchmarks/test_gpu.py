@@ -100,6 +100,7 @@ def bare(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
+@pytest.mark.slow
 def test_it_trains_on_a_bare_machine_and_tells_what_came_of_each(bare, tmp_path):
     command = [sys.executable, "-m", "benchmarks.gpu", "--profile", "quick", "--share", "1e-5"]
     command += ["--out", str(tmp_path / "out"), "03"]

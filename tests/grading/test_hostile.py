@@ -18,7 +18,7 @@ SLEEP = 6000 + os.getpid()  # seconds: what a process left behind is known by
 # Four to thirty seconds each, for `make slow`; of every kind others are always tried.
 LONG = ["endless: forks", "endless: threads", "endless: a lock in C", "endless: printing"]
 LONG += ["endless: displaying", "endless: memory", "ending: another program", "ending: SIGSTOP"]
-LONG += ["patched: imports", "handed: 100 MB"]
+LONG += ["patched: imports", "patched: what counts as a number", "handed: 100 MB"]
 WHY = sandbox.missing()
 if WHY:
     print(f"no hostile answer is graded here: {WHY}")

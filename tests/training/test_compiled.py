@@ -14,7 +14,7 @@ GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: CUD
 CPU = pytest.mark.skipif(not shutil.which("g++"), reason="needs g++: compiling for a CPU")
 GAMES = ("gan", "acgan", "infogan")
 LOSSES = [name for name in families.FAMILIES if name not in GAMES]
-PLACES = [pytest.param("cvae", "cpu", marks=CPU)]
+PLACES = [pytest.param("cvae", "cpu", marks=[CPU, pytest.mark.slow])]  # 20 s of compiling
 PLACES += [pytest.param(name, "cuda", marks=GPU) for name in LOSSES]
 
 

@@ -86,6 +86,7 @@ def test_no_rank_loads_a_memory_mapped_set_whole(trained):
         assert result["grown"] < 205  # MB: half of the set, which has 410
 
 
+@pytest.mark.slow
 def test_killed_workers_are_restarted_and_end_in_the_weights_of_an_unbroken_run(trained, tmp_path):
     done = ranks.torchrun(ranks.__file__, "die_twice", tmp_path, cache=tmp_path, restarts=3)
     assert done.returncode == 0, done.stderr

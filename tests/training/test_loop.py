@@ -78,7 +78,11 @@ def test_clip_bounds_the_gradient():
 
 
 @pytest.mark.parametrize("bad", ["recon", "kl"])
-def test_nan_stops_at_once_and_names_term_step_and_last_good_state(bad):
+@pytest.mark.parametrize(("size", "epoch", "stops"), [(15, 2, 8), (1, 1, loop.BUNDLE)])
+def test_nan_stops_it_at_the_next_look_and_term_step_and_last_good_state_are_named(
+    bad, size, epoch, stops
+):
+    """It looks after every BUNDLE of steps, and at the end of an epoch."""
     calls = []
 
     class Failing:
@@ -91,12 +95,13 @@ def test_nan_stops_at_once_and_names_term_step_and_last_good_state(bad):
                 terms |= {"loss": float("nan"), bad: float("nan")}
             return {name: torch.tensor(value) for name, value in terms.items()}
 
-    batches = data.Batches(torch.zeros(40, 1, 2, 2, dtype=torch.uint8), size=10)
+    batches = data.Batches(torch.zeros(60, 1, 2, 2, dtype=torch.uint8), size=size)
     with pytest.raises(loop.Diverged) as error:
         loop.fit(Failing(), batches, epochs=10)
     message = str(error.value)
-    assert len(calls) == 6, "it went on after the NaN"
-    assert f"'{bad}'" in message and "step 6 (epoch 2)" in message and "Last good state" in message
+    assert len(calls) == stops, "the means of an epoch, or many steps, were made after the NaN"
+    assert f"'{bad}'" in message and f"step 6 (epoch {epoch})" in message
+    assert "Last good state" in message
 
 
 def test_batches_visit_every_picture_once_and_depend_on_seed_and_epoch_alone():
