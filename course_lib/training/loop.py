@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-
 BUNDLE = 50  # steps
 
 

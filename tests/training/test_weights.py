@@ -30,7 +30,7 @@ def one_of_each(paths):
 
 
 def quick(path):
-    """Whether one part of each measurement of this run takes seconds; `make slow` has the others."""
+    """Whether one part of each of its measurements takes seconds; `make slow` has the others."""
     entries = json.loads(path.read_text())["measurements"]
     return sum(e["seconds"] * e["part"] / e["n"] for e in entries) < 10
 
