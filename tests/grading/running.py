@@ -23,7 +23,8 @@ def executed(folder, name, given, monkeypatch):
     monkeypatch.delenv("COURSE_WEIGHTS", raising=False)
     try:
         where = {"metadata": {"path": str(folder / "notebooks")}}
-        NotebookClient(nb, timeout=1800, kernel_name="python3", resources=where).execute()
+        how = dict(timeout=1800, kernel_name="python3", shutdown_kernel="immediate")
+        NotebookClient(nb, **how, resources=where).execute()
     except CellExecutionError as error:
         return nb, error
     return nb, None
