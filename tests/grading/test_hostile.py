@@ -15,9 +15,11 @@ from grading import grade, sandbox, work
 
 SECONDS = float(os.environ.get("GRADING_SECONDS", 2))  # for one cell
 SLEEP = 6000 + os.getpid()  # seconds: what a process left behind is known by
-# Four to thirty seconds each, for `make slow`; of every kind others are always tried.
+# Three to thirty seconds each, for `make slow`; of every kind others are always tried.
 LONG = ["endless: forks", "endless: threads", "endless: a lock in C", "endless: printing"]
 LONG += ["endless: displaying", "endless: memory", "ending: another program", "ending: SIGSTOP"]
+LONG += ["ending: os._exit, by a timer", "ending: os._exit, when called"]
+LONG += ["endless: the folder of the sockets", "patched: json"]
 LONG += ["patched: imports", "patched: what counts as a number", "handed: 100 MB"]
 WHY = sandbox.missing()
 if WHY:

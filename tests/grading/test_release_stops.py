@@ -1,6 +1,5 @@
 """A release as students meet it: a notebook runs to its first stub. The quickest one always, the
-others by `make slow`. A file of its own, so that another process can take it than
-test_release_runs.py."""
+others by `make slow`."""
 
 import pytest
 from answers import solution

@@ -161,7 +161,7 @@ while not pathlib.Path("here-{1}").exists():
 THREADS = "import os\nassert int(os.environ['OMP_NUM_THREADS']) == max(1, os.cpu_count() // 2)"
 
 
-@pytest.mark.parametrize("two", ["--jobs=2", "JOBS=2"])
+@pytest.mark.parametrize("two", [pytest.param("--jobs=2", marks=pytest.mark.slow), "JOBS=2"])
 def test_the_others_go_on_after_a_failure_also_two_at_a_time(two, course):
     """And what they share out among them are the cores."""
     cells = {"meet": MEET.format(0, 3), "bad": "1 / 0"}
