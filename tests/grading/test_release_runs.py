@@ -1,5 +1,5 @@
-"""With the staff's bodies in all stubs a release runs to its end. test_release_cells.py says why each
-one does; they are run by `make slow`."""
+"""With the staff's bodies in all stubs a release runs to its end: each by `make slow`, and why each
+does stands in test_release_cells.py."""
 
 import pytest
 from answers import solution
