@@ -37,7 +37,7 @@ HVAE = dict(
     ema=0.9,
     warm=0,
 )
-SLOTS = dict(shape=(100_000, 1, 64, 64), batch=2000)  # 410 MB, of which a rank reads 4 MB a step
+SLOTS = dict(shape=(100_000, 1, 64, 64), batch=500)  # 410 MB, of which a rank reads 1 MB a step
 
 
 def train_all(folder):
