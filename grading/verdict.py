@@ -55,12 +55,18 @@ class Trial:
             pairs = matched(handed.get("value"), plain(self.expected[name]))
         except (ValueError, OverflowError) as error:
             return f"what was handed in cannot be read: {error}"
-        compared = getattr(self.reference, "COMPARED", {}).get(name, lambda value: value)
-        close = getattr(self.reference, "TOLERANCE", {}).get(name, CLOSE)
-        rounding = getattr(self.reference, "ROUNDING", {}).get(name, 0.0)
+        compared = self.compared(name)
         pairs = [(compared(found), compared(expected)) for found, expected in pairs]
-        wrong = [pair for pair in pairs if not excess(*pair, close, rounding) <= 1]
+        wrong = [pair for pair in pairs if not self.excess(name, *pair) <= 1]
         return self.reason(name, *wrong[0]) if wrong else ""
+
+    def compared(self, name):
+        """What is compared of a part: a function, of the value that was handed in or expected."""
+        return getattr(self.reference, "COMPARED", {}).get(name, lambda value: value)
+
+    def excess(self, name, found, expected):
+        close = getattr(self.reference, "TOLERANCE", {}).get(name, CLOSE)
+        return excess(found, expected, close, getattr(self.reference, "ROUNDING", {}).get(name, 0))
 
     def reason(self, name, found, expected):
         far = f"off by up to {(found - expected).abs().max():.2g}"
@@ -70,13 +76,17 @@ class Trial:
         """{what goes wrong: what this part would give} of the slips that we know."""
         known = getattr(self.reference, "MISTAKES", {})
         slips = [(f, text, slip) for f in self.functions for text, slip in known.get(f, {}).items()]
+        shapes = {t.shape for t in flat(plain(self.expected[name]))}
         result = {}
         for function, text, slip in slips:
             part = parts(self.question, self.seed, self.functions | {function: slip})[name]
             given = attempted(part).get("value")
-            leaves = [t for t in flat(given) if t.shape == expected.shape] if given else []
-            # A slip that does not show in this part is not what is wrong with it.
-            result |= {text: leaves[0]} if leaves and excess(leaves[0], expected) > 1 else {}
+            leaves = [t for t in flat(given) if t.shape in shapes] if given else []
+            leaves = [self.compared(name)(t) for t in leaves]
+            leaves = [t for t in leaves if t.shape == expected.shape]
+            shown = [t for t in leaves if self.excess(name, t, expected) > 1]
+            if shown:
+                result[text] = shown[0]
         return result
 
 

@@ -39,7 +39,7 @@ def fit(step, batches, epochs, evaluate=None, checkpoint=None, title="training",
         for epoch in range(training.epoch, epochs):
             set_training(step, True)
             for batch in batches.epoch(epoch, skip=training.index):
-                training.add(step(*batch))
+                training.step_on(batch)
                 bar.update()
             set_training(step, False)
             training.close_epoch(evaluate)
@@ -69,13 +69,18 @@ class _Training:
     def steps(self):
         return self.epoch * len(self.batches) + self.index
 
-    def add(self, terms):
-        """Take up one step's terms. They stay on the device and are looked at in bundles: a look
-        stops a GPU, and costs a CPU as much as a small layer."""
+    def step_on(self, batch):
+        """Take one step. Its terms stay on the device and are looked at in bundles: a look stops a
+        GPU, and costs a CPU as much as a small layer. Several processes look at the same step."""
+        try:
+            terms = self.step(*batch)
+        except Exception:
+            self._sum_up()  # a NaN some steps before says why
+            raise
         self.names = list(terms)
         self.pending.append(torch.stack([term.float() for term in terms.values()]))
         self.index += 1
-        if len(self.pending) == BUNDLE:
+        if self.index % BUNDLE == 0:
             self._sum_up()
         if self.checkpoint and self.checkpoint.due():
             self.save()
@@ -100,6 +105,8 @@ class _Training:
 
     def save(self):
         """Save everything that the next step depends on; never a state that is not finite."""
+        if not all(bool(terms.isfinite().all()) for terms in self.pending):
+            return  # the next look says so; of several processes this one alone saves
         self._sum_up()
         parts = {name: part.state_dict() for name, part in self.step.parts.items()}
         if not all(bool(t.isfinite().all()) for t in _tensors(parts)):
@@ -139,7 +146,8 @@ class _Training:
         bundle = torch.stack(self.pending).cpu().double()
         if not bool(bundle.isfinite().all()):
             self._raise_diverged(bundle)
-        self.total = bundle.sum(0) if self.total is None else self.total + bundle.sum(0)
+        for terms in bundle:  # one by one: the sum is the same, whenever a save came between
+            self.total = terms if self.total is None else self.total + terms
         self.pending = []
 
     def _raise_diverged(self, bundle):

@@ -45,13 +45,14 @@ def mixed(first, second, share, n_codes):
 
 def stable(p):
     """A share whose error by chance is the same everywhere, a few hundredths for 999 shuffles."""
-    return 1 + p.clamp(0, 1).sqrt().asin()
+    return torch.where((p < 0) | (p > 1), p, 1 + p.clamp(0, 1).sqrt().asin())
 
 
 COMPARED = {"p": stable}
 TOLERANCE = {"p": 0.08}
-# nats that rounding alone may make: a reader may find next to nothing.
+# What rounding alone may make: nats of a reader that finds next to nothing, a share that is 0.
 ROUNDING = {"bound": 1e-5, "bound of a reader that knows the channel": 1e-5}
+ROUNDING |= {"deaf to the noise": 1e-5}
 
 
 def by_pixel(pictures):

@@ -77,6 +77,10 @@ SLIPS = [
     ("03_cvae", "q3-3-task", "torch.xlogy(p, p)", "p * p.log()", {"entropy"}, "not a finite"),
     ("03_cvae", "q3-4-task", ".sigmoid()", "", {"draw"}, "logits"),
     ("03_cvae", "q3-5-task", "own - mixture", "mixture - own", {"gain"}, "sign"),
+    ("03_cvae", "q3-5-task", "math.log(log_px.shape[1])", "math.log(log_px.shape[1] - 1)",
+     {"mixture", "gain"}, "off by"),
+    ("03_cvae", "q3-5-task", "log_px.logsumexp(1)", "log_px.topk(3).values.logsumexp(1)",
+     {"mixture", "gain"}, "off by"),
     ("03_cvae", "q3-6-task", "(2 * x - 1)", "x", {"condition"}, "black"),
     ("03_cvae", "q3-6-task", "(1 - mask)", "mask", {"missing_nll"}, "given pixels"),
     ("04_multilevel_vae", "q4-1-task", "(-logvar).exp()", "(-2 * logvar).exp()", None, "off by"),
@@ -104,6 +108,17 @@ def test_a_slip_costs_its_own_parts_and_is_named(slip):
     assert wrong and (parts is None or wrong == parts), given
     words = " ".join(given.values())
     assert any(word in words for word in hint.split("|")), words
+
+
+def test_another_right_formula_is_right_where_a_share_is_0():
+    other = """def noise_share(p):
+    return 1 - p.mean(1).var(0, correction=0).mean() / p.flatten(0, 1).var(0, correction=0).mean()
+"""
+    own = solution("07_infogan")["q7-3-task"]
+    task = other + own[own.index("\n\ndef mixed") :]
+    for seed in range(20):
+        given = faults("07_infogan", "7.3", solution("07_infogan", q7_3_task=task), seed)
+        assert not any(given.values()), given
 
 
 def test_what_was_handed_in_is_read_only_as_numbers_of_the_right_shape():

@@ -1,5 +1,7 @@
 """The loop: means, NaN, averages, order of batches, nothing lost by an interruption."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -102,6 +104,76 @@ def test_nan_stops_it_at_the_next_look_and_term_step_and_last_good_state_are_nam
     assert len(calls) == stops, "the means of an epoch, or many steps, were made after the NaN"
     assert f"'{bad}'" in message and f"step 6 (epoch {epoch})" in message
     assert "Last good state" in message
+
+
+class Sometimes:
+    """A checkpoint that is due at some steps; it notes what is saved."""
+
+    path, saved = "kept.safetensors", ()
+
+    def __init__(self, *due):
+        self.steps, self.at = due, 0
+
+    def due(self):
+        self.at += 1
+        return self.at in self.steps
+
+    def save(self, state):
+        self.saved += (state["index"],)
+
+    def load(self):
+        return None
+
+
+def stopped(step, *due):
+    """(the checkpoint, the message) of a training whose loss becomes NaN at step 30."""
+    step.parts = {"model": nn.Linear(1, 1)}
+    batches = data.Batches(torch.zeros(200, 1, 2, 2, dtype=torch.uint8), size=1)
+    checkpoint = Sometimes(*due)
+    with pytest.raises(loop.Diverged) as error:
+        loop.fit(step, batches, epochs=1, checkpoint=checkpoint, progress=False)
+    return checkpoint, str(error.value)
+
+
+class Broken:
+    """Its loss is NaN from step 30 on; after some more steps a net of its own kind may raise."""
+
+    def __init__(self, raises=None):
+        self.n, self.raises = 0, raises
+
+    def __call__(self, x):
+        self.n += 1
+        if self.n == self.raises:
+            raise ValueError("Expected parameter loc to satisfy the constraint Real()")
+        return {"loss": torch.tensor(math.nan if self.n >= 30 else 1.0)}
+
+
+def test_a_save_moves_no_look_and_none_keeps_a_state_after_a_nan():
+    """Or a rank that saves would stop at another step than the others, who would wait for it."""
+    for due, saved in ([(), ()], [(20,), (20,)], [(20, 40), (20,)], [(40,), ()]):
+        step = Broken()
+        checkpoint, message = stopped(step, *due)
+        assert step.n == loop.BUNDLE and checkpoint.saved == saved
+        assert "step 30" in message and ("step 20, kept" in message) == (saved == (20,))
+
+
+def test_a_step_that_raises_after_a_nan_is_not_what_went_wrong():
+    assert "the term 'loss' is nan" in stopped(Broken(raises=33))[1]
+
+
+def test_a_save_leaves_the_means_as_they_are():
+    class Large:
+        parts = {"model": nn.Linear(1, 1)}
+
+        def __call__(self, x):
+            return {"loss": 10 ** (12 * torch.rand(()) - 6)}
+
+    def mean(*due):
+        torch.manual_seed(0)
+        batches = data.Batches(torch.zeros(170, 1, 2, 2, dtype=torch.uint8), size=1)
+        return loop.fit(Large(), batches, 1, checkpoint=Sometimes(*due), progress=False).loss[0]
+
+    assert mean() == mean(7, 49, 93)
 
 
 def test_batches_visit_every_picture_once_and_depend_on_seed_and_epoch_alone():

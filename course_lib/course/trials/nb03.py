@@ -63,7 +63,7 @@ def q3_4(rng, draw):
 
 
 def q3_5(rng, from_table):
-    log_px, y = -500 + 20 * normal(rng, 12, 10), integers(rng, 10, 12)
+    log_px, y = -500 + 4 * normal(rng, 12, 10), integers(rng, 10, 12)
     names = ("mixture", "gain", "label")
     return {name: lambda i=i: from_table(log_px, y)[i] for i, name in enumerate(names)}
 
