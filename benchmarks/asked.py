@@ -21,6 +21,7 @@ from typing import NamedTuple
 from unittest.mock import MagicMock
 
 from course_lib.course import slices
+from course_lib.data.missing import DataMissing
 from course_lib.paths import REPOSITORY
 from course_lib.training import keys, outcomes, runs
 
@@ -74,8 +75,9 @@ def asked(number, profile):
             try:
                 exec(compile(text, path.stem, "exec"), space)
             except Exception as error:  # of what comes after a training, most often
-                what = f"{path.stem}: passed by: {text.splitlines()[0][:50]} ({error!r:.100})"
-                print(what, file=sys.stderr)
+                what = f"passed by: {text.splitlines()[0][:50]} ({error!r:.100})"
+                what = str(error) if isinstance(error, DataMissing) else what
+                print(f"{path.stem}: {what}", file=sys.stderr)
                 space |= {name: MagicMock() for name in given - set(space)}
     return distinct(found)
 
@@ -101,12 +103,14 @@ def noted(found):
     """In here what would train is put into the list `found` in place of that."""
 
     def note(recipe, tensors, settings, epochs, evaluate=None, held=(), **more):
-        found.append(Training(recipe, list(tensors), settings, epochs, evaluate, tuple(held)))
+        if not stands_in(*tensors, *held, *settings.values(), epochs):
+            found.append(Training(recipe, list(tensors), settings, epochs, evaluate, tuple(held)))
         return MagicMock(numbers=defaultdict(float))
 
     def history(*args, **more):
-        note(*args, **more)
-        return MagicMock(numbers=columns(found[-1]))
+        known = len(found)
+        made = note(*args, **more)
+        return MagicMock(numbers=columns(found[-1])) if len(found) > known else made
 
     def outcome(recipe, tensors, settings, epochs, *measuring, **more):
         return note(recipe, tensors, settings, epochs)  # what is measured at the end is no part
@@ -119,6 +123,11 @@ def noted(found):
         yield
     finally:
         _set(before)
+
+
+def stands_in(*values):
+    """Whether one of them could not be read off: a set that is not prepared, say."""
+    return any(isinstance(value, MagicMock) for value in values)
 
 
 def columns(training):

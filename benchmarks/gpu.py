@@ -13,8 +13,10 @@ started again: what it died of is tried once more, not captured, and then left o
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -77,6 +79,12 @@ def main(words=None):
     options = parser.parse_args(words)
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    if not 0 < options.share <= 1:
+        parser.error(f"--share is above 0 and at most 1, not {options.share:g}")
+    if not options.minutes > 0:
+        parser.error(f"--minutes is above 0, not {options.minutes:g}")
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"--out: {options.out} is no folder")
     return work(options) if options.worker else watch(options, words or sys.argv[1:])
 
 
@@ -96,12 +104,14 @@ def watch(options, words):
             Results(options.out).forget_begun()
             print(f"gpu: {options.minutes:g} minutes are over; {options.out} holds what is done")
             return 0
-    print("gpu: the process that trains died twice without a new result", file=sys.stderr)
+    if Results(options.out).rows:
+        print("gpu: the process that trains died twice without a new result", file=sys.stderr)
     return 1
 
 
 def work(options):
-    """Train one after the other, and tell each."""
+    """Train one after the other, and tell each; the exit status, 1 where there was nothing."""
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     results, packed = Results(options.out), Packed(options.out)
     for group in options.groups or GROUPS:
         try:
@@ -115,7 +125,17 @@ def work(options):
             state = results.rows.get(name, {}).get("state")
             if state in (None, "begun, captured"):
                 tell(results, packed, name, one, by_graph=state is None and DEVICE.type == "cuda")
-    return 0
+    if not results.rows:
+        print("gpu: there was nothing that could be trained", file=sys.stderr)
+        sys.stderr.flush()
+    return 0 if results.rows else 1
+
+
+def end_with(parent):
+    """End this process when the one that watches it has gone."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def tell(results, packed, name, one, by_graph):

@@ -27,10 +27,13 @@ import inspect
 import math
 import os
 import sys
+from pathlib import Path
 
 from course_lib.data import sets
 from course_lib.data.batches import binarise, downsample
 from course_lib.training import distributed, loop, records, runs, timebox
+
+PACKAGE = Path(__file__).resolve().parents[1]
 
 PROGRAM = "torchrun ... -m course_lib.training"
 
@@ -97,7 +100,9 @@ def family(name):
     try:
         module = importlib.import_module(f"course_lib.models.{file}")
     except ModuleNotFoundError:
-        raise ValueError(f"there is no family '{file}' in course_lib.models") from None
+        files = sorted((PACKAGE / "models").glob("*.py"))
+        known = ", ".join(p.stem for p in files if "recipe(" in p.read_text(encoding="utf-8"))
+        raise ValueError(f"there is no family '{file}'; there are {known}") from None
     recipe = getattr(module, function or "recipe", None)
     if recipe is None:
         recipes = [f"{file}.{n}" for n in vars(module) if n.endswith("recipe")]

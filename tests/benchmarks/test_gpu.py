@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 import torch
 from safetensors import safe_open
@@ -98,6 +99,43 @@ def bare(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{REPOSITORY}")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+def test_a_set_that_is_not_prepared_is_named_and_what_needs_it_is_left_out(capsys):
+    assert asked("05", "full") == []
+    assert "The data set 'celeba' is not prepared. Run `python -m" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--share", "2"], "--share is above 0 and at most 1, not 2"),
+        (["--minutes", "0"], "--minutes is above 0, not 0"),
+        (["--out", "README.md"], "--out: README.md is no folder"),
+        (["10"], "no group is called 10"),
+    ],
+)
+def test_wrong_words_are_said(words, said, capsys, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(SystemExit):
+        gpu.main(words)
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_what_trains_ends_with_what_watches_it():
+    """Or on a rented machine a killed command would go on."""
+    trains = "import os; from benchmarks import gpu; print('up', flush=True); "
+    trains += "gpu.end_with(int(os.environ['WATCHER']))"
+    watches = "import os, subprocess, sys; os.environ['WATCHER'] = str(os.getpid()); "
+    watches += f"p = subprocess.Popen([sys.executable, '-c', {trains!r}]); p.wait()"
+    with subprocess.Popen(
+        [sys.executable, "-c", watches], stdout=subprocess.PIPE, cwd=REPOSITORY
+    ) as watcher:
+        assert watcher.stdout.readline() == b"up\n"
+        (trainer,) = psutil.Process(watcher.pid).children()
+        watcher.kill()
+        trainer.wait(10)
 
 
 @pytest.mark.slow
