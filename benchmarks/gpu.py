@@ -97,20 +97,27 @@ def watch(options, words):
         process = subprocess.Popen(command)
         try:
             if process.wait(max(0.0, end - time.monotonic())) == 0:
-                return 0
+                return finished(options.out)
         except subprocess.TimeoutExpired:
             process.terminate()  # its checkpoint stays in the cache
             process.wait()
             Results(options.out).forget_begun()
             print(f"gpu: {options.minutes:g} minutes are over; {options.out} holds what is done")
             return 0
-    if Results(options.out).rows:
-        print("gpu: the process that trains died twice without a new result", file=sys.stderr)
+    print("gpu: the process that trains died twice without a new result", file=sys.stderr)
+    return 1
+
+
+def finished(folder):
+    """The exit status where all was gone through: 1 where there was nothing to train."""
+    if Results(folder).rows:
+        return 0
+    print("gpu: there was nothing that could be trained", file=sys.stderr)
     return 1
 
 
 def work(options):
-    """Train one after the other, and tell each; the exit status, 1 where there was nothing."""
+    """Train one after the other, and tell each."""
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     results, packed = Results(options.out), Packed(options.out)
     for group in options.groups or GROUPS:
@@ -125,10 +132,7 @@ def work(options):
             state = results.rows.get(name, {}).get("state")
             if state in (None, "begun, captured"):
                 tell(results, packed, name, one, by_graph=state is None and DEVICE.type == "cuda")
-    if not results.rows:
-        print("gpu: there was nothing that could be trained", file=sys.stderr)
-        sys.stderr.flush()
-    return 0 if results.rows else 1
+    return 0
 
 
 def end_with(parent):

@@ -27,13 +27,11 @@ import inspect
 import math
 import os
 import sys
-from pathlib import Path
 
 from course_lib.data import sets
 from course_lib.data.batches import binarise, downsample
+from course_lib.paths import REPOSITORY
 from course_lib.training import distributed, loop, records, runs, timebox
-
-PACKAGE = Path(__file__).resolve().parents[1]
 
 PROGRAM = "torchrun ... -m course_lib.training"
 
@@ -100,7 +98,7 @@ def family(name):
     try:
         module = importlib.import_module(f"course_lib.models.{file}")
     except ModuleNotFoundError:
-        files = sorted((PACKAGE / "models").glob("*.py"))
+        files = sorted((REPOSITORY / "course_lib" / "models").glob("*.py"))
         known = ", ".join(p.stem for p in files if "recipe(" in p.read_text(encoding="utf-8"))
         raise ValueError(f"there is no family '{file}'; there are {known}") from None
     recipe = getattr(module, function or "recipe", None)
