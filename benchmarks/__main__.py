@@ -8,13 +8,13 @@ Every ratio is of contenders that took turns in one run (see rounds.py); loops.p
 ours and copied are.
 """
 
-import argparse
 import time
 
 import torch
 
 from benchmarks import families, loops, machines, work
 from benchmarks.rounds import DEVICE, ROUNDS, in_turn, middle, times_as_quick
+from course_lib.command import Parser
 from course_lib.training.distributed import device_name
 
 WORK = {
@@ -51,7 +51,7 @@ def main():
 
 
 def read():
-    parser = argparse.ArgumentParser("python -m benchmarks")
+    parser = Parser("python -m benchmarks")
     parser.add_argument("only", nargs="*", metavar="row", help=", ".join(NAMES))
     parser.add_argument("--busy", action="store_true", help="one thread, processor time")
     options = parser.parse_args()

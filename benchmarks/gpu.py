@@ -8,7 +8,8 @@ Needs torch, torchvision, torchmetrics, scipy, pandas, matplotlib, safetensors a
 Jupyter. The trainings are those that the notebooks' full profile asks for (asked.py), and some that
 last longer. Each is captured (training/captured.py), kept in the cache as the notebook would keep
 it, and then told in OUT/results.json; its weights go to OUT, in float16. A process that dies is
-started again: what it died of is tried once more, not captured, and then left out.
+started again: what it died of is tried once more, not captured, and then left out. What a killed
+command has begun goes on when it is given again.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from benchmarks.asked import Training, asked
 from benchmarks.packed import Packed
 from benchmarks.traffic import Traffic
 from course_lib.atomic import read_json, write_json
+from course_lib.command import Parser
 from course_lib.data import inputs
 from course_lib.data.missing import DataMissing
 from course_lib.models import gan_baseline, hvae, vae
@@ -69,7 +71,7 @@ GROUPS = {  # in the order of their value: which question waits for them
 
 def main(words=None):
     """The exit status of the command: 0 where all that there was time for is there."""
-    parser = argparse.ArgumentParser("python -m benchmarks.gpu")
+    parser = Parser("python -m benchmarks.gpu")
     parser.add_argument("groups", nargs="*", metavar="group", help=", ".join(GROUPS))
     parser.add_argument("--minutes", type=float, default=9.0, help="stop then (9)")
     parser.add_argument("--share", type=float, default=1.0, help="of each training's steps (1)")
@@ -91,6 +93,7 @@ def main(words=None):
 def watch(options, words):
     """Start the process that trains, again where it died, and end it when the time is up."""
     end, before = time.monotonic() + 60 * options.minutes, None
+    Results(options.out).forget_begun()  # of a command that was killed
     command = [sys.executable, "-m", "benchmarks.gpu", "--worker", *words]
     while (known := Results(options.out).rows) != before:  # or it dies of something else
         before = known
@@ -98,6 +101,7 @@ def watch(options, words):
         try:
             if process.wait(max(0.0, end - time.monotonic())) == 0:
                 return finished(options.out)
+            Results(options.out).leave_out_begun()
         except subprocess.TimeoutExpired:
             process.terminate()  # its checkpoint stays in the cache
             process.wait()
@@ -204,9 +208,16 @@ class Results:
 
     def forget_begun(self):
         """What was cut off is begun again, from its checkpoint where there is one."""
-        begun = {name for name, row in self.rows.items() if row["state"].startswith("begun")}
-        self.rows = {name: row for name, row in self.rows.items() if name not in begun}
-        write_json(self.path, self.rows)
+        whole = {n: row for n, row in self.rows.items() if not row["state"].startswith("begun")}
+        if whole != self.rows:
+            self.rows = whole
+            write_json(self.path, self.rows)
+
+    def leave_out_begun(self):
+        """What the process died of, uncaptured as it was, is not tried again."""
+        for name, row in self.rows.items():
+            if row["state"] == "begun":
+                self.put(name, {"state": "left out: the process that trained it died"})
 
     def put(self, name, row):
         """A row, kept at once and shown."""

@@ -15,6 +15,7 @@ import pooch
 from PIL import Image
 
 from course_lib.atomic import Busy, Unreadable, naming
+from course_lib.command import Parser
 from course_lib.paths import PREPARED_VERSION, from_user
 
 UNDECODABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
@@ -34,7 +35,7 @@ class BadItem(Problem):
 
 def parser(doc, default_out):
     """The options that all scripts have."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--source", help="folder in the publisher's layout (else COURSE_DATA)")

@@ -4,12 +4,12 @@ SUBMISSIONS is one notebook, or a folder or zip file as Moodle, Canvas, Gradesco
 it. What was graded before stays as it is; started again after a kill, it grades what is left.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
 from course_lib.atomic import Busy, locked
+from course_lib.command import Parser
 from grading import asked, cluster, course, cut, ending, grade, records, sandbox, submissions, work
 
 GUARD = "guard.json"  # the first file of every grading
@@ -33,7 +33,7 @@ def main(words=None):
 
 
 def parsed(words):
-    parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
+    parser = Parser(prog="python -m grading", description=__doc__)
     parser.add_argument("submissions", type=Path, help="a notebook, a folder or a zip file")
     parser.add_argument("--out", type=Path, required=True, help="the folder for all results")
     parser.add_argument(

@@ -3,7 +3,6 @@
 python -m grading.release [FOLDER]
 """
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import nbformat
 
 from course_lib.atomic import write_text
+from course_lib.command import Parser
 from grading import course, cut
 
 # Not reports/claims.toml: its verdicts answer the texts.
@@ -93,7 +93,7 @@ def for_grading(folder):
 
 def main(words=None, root=course.ROOT):
     """The exit status: 0, or 2 where the release cannot be written."""
-    parser = argparse.ArgumentParser(prog="python -m grading.release")
+    parser = Parser(prog="python -m grading.release")
     parser.add_argument("folder", type=Path, nargs="?", default=root / "release")
     folder = parser.parse_args(words).folder
     try:

@@ -18,6 +18,7 @@ import minutes
 import store
 
 from course_lib.atomic import Unreadable, file_digest, read_json, write_json
+from course_lib.command import Parser
 from course_lib.paths import cache_root
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,13 +51,6 @@ def main(argv=None, root=ROOT):
         print(f"{', '.join(unchanged)}: unchanged, not run again ({again})", file=sys.stderr)
     print(*(f"reports/{args.profile}/notebooks/{name}.ipynb" for name in stale))
     return 0
-
-
-class Parser(argparse.ArgumentParser):
-    """Says a mistake on the command line in one line, without the usage."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def parser():

@@ -11,7 +11,7 @@ import time
 from typing import NamedTuple
 
 import execute
-from rehearse import Rehearsal, rehearse
+from rehearse import OutOfTime, Rehearsal, rehearse
 
 WHOLE, LEAST = 1.0, 0.001  # shares; the least is one epoch a training
 
@@ -70,12 +70,12 @@ def cost_at(share, whole, least):
 def shares(root, profile, names, minutes, **more):
     """{name: share of the epochs} that should fit; said on stderr. more: further parameters of the
     notebooks. PlanError where not even one epoch of each training fits."""
-    begun = time.perf_counter()
+    until = time.perf_counter() + 60 * minutes
     rehearsed = lambda name, budget: tried(
-        root, name, {"profile": profile, "budget": budget} | more
+        root, name, {"profile": profile, "budget": budget} | more, until
     )
     pages = {name: Page(rehearsed(name, WHOLE)) for name in names}
-    left = lambda: 60 * minutes - (time.perf_counter() - begun)
+    left = lambda: until - time.perf_counter()
     if sum(page.seconds(WHOLE) for page in pages.values()) > left():
         for name, (whole, _) in pages.items():
             if any(map(cost, whole.trainings)):
@@ -87,12 +87,17 @@ def shares(root, profile, names, minutes, **more):
     return chosen
 
 
-def tried(root, name, parameters):
+def tried(root, name, parameters, until):
     """The rehearsal. A notebook that cannot run has nothing to train: the build says why."""
     try:
-        rehearsal = rehearse(root, name, parameters)
+        rehearsal = rehearse(root, name, parameters, until)
     except execute.NotebookError:
         return Rehearsal([], 0.0, [])
+    except OutOfTime:
+        raise PlanError(
+            f"{name}: the time was over while its trainings were tried out, so no share could be "
+            "chosen; say more MINUTES, or BUDGET=0.01 in their place"
+        ) from None
     for cell in rehearsal.failed:
         note = "failed in the rehearsal; what it trains is not counted"
         print(f"{name}: cell {cell} {note}", file=sys.stderr)
@@ -117,7 +122,7 @@ def divided(pages, left, minutes):
     if spare < 0:
         needed = math.ceil(minutes - spare / 60)
         raise PlanError(
-            f"{minutes:g} minutes are too short: with one epoch of each training and what else "
+            f"MINUTES={minutes:g} is too short: with one epoch of each training and what else "
             f"the notebooks do, it takes about {needed}"
         )
     for name in sorted(pages, key=lambda name: pages[name].seconds(WHOLE) - least[name]):

@@ -4,6 +4,7 @@ What is made is thrown away. The cache is a copy of links, so kept runs are foun
 """
 
 import json
+import math
 import os
 import shutil
 import time
@@ -26,16 +27,21 @@ class Rehearsal(NamedTuple):
     failed: list
 
 
-def rehearse(root, name, parameters):
+class OutOfTime(Exception):
+    """A rehearsal that had not ended when its time was over."""
+
+
+def rehearse(root, name, parameters, until=math.inf):
     """The Rehearsal of a notebook with these parameters. Raises NotebookError where it cannot run,
-    atomic.Busy where a build runs it."""
+    atomic.Busy where a build runs it, OutOfTime where a cell would begin after `until`, a time of
+    time.perf_counter."""
     work = root / "reports" / ".tmp" / parameters["profile"] / name
     with atomic.locked(work.with_suffix(".lock")):
         shutil.rmtree(work, ignore_errors=True)  # of a killed run
         try:
             (work / "results" / "figures").mkdir(parents=True)
             link_cache(work / "cache")
-            return run(root, name, parameters, work)
+            return run(root, name, parameters, work, until)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -51,7 +57,7 @@ def link_cache(place):
         (place / folder).symlink_to(cache_root() / folder)
 
 
-def run(root, name, parameters, work):
+def run(root, name, parameters, work, until):
     written = execute.read(root / "notebooks" / f"{name}.ipynb")
     execute.check_runnable(written, parameters)
     nb = execute.prepared(written, parameters, "the end")
@@ -64,6 +70,8 @@ def run(root, name, parameters, work):
         client.setup_kernel(env=environment(root, work, notes)),
     ):
         for place, cell in enumerate(nb.cells):
+            if time.perf_counter() > until:
+                raise OutOfTime
             watch(cell["id"])
             try:
                 client.execute_cell(cell, place)

@@ -18,12 +18,13 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from course_lib.atomic import Unreadable, read_json, write_json
+from course_lib.command import Parser
 from course_lib.paths import REPOSITORY, cache_root
 
 
 def main(words=None):
     """The exit status: 0, 1 where a cell failed, 2 for a mistake on the command line."""
-    parser = inputs.Parser(prog="train", description=__doc__.splitlines()[0])
+    parser = Parser(prog="train", description=__doc__.splitlines()[0])
     parser.add_argument("notebook", help="its number or name, 03 or 03_cvae")
     parser.add_argument("--profile", default="quick", choices=("quick", "full"))
     inputs.add_budget(parser)

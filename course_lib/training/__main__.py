@@ -85,6 +85,8 @@ def read(words):
     options, unknown = second.parse_known_args(words[1:])
     if options.minutes is not None and not 0 < options.minutes < math.inf:
         raise ValueError(f"--minutes {options.minutes:g}: say a number above 0")
+    if getattr(options, "batch", 1) < 1:
+        raise ValueError(f"--batch {options.batch}: a batch is at least one picture")
     if unknown:
         names = ", ".join(f"--{setting}" for setting in defaults)
         raise ValueError(f"{name} knows no {' '.join(unknown)}; its settings are {names}")
@@ -184,7 +186,8 @@ def try_out(options, settings, x):
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
             f"{options.family} cannot train on pictures {tuple(x.shape[1:])} of "
-            f"'{options.data}' with these settings: {reason}"
+            f"'{options.data}' with these settings. Many nets are for pictures of one side (28 or "
+            f"64), and --side makes pictures smaller. torch says: {reason}"
         ) from error
 
 

@@ -23,10 +23,12 @@ def describe(recipe, tensors, settings, epochs, evaluate=None, held=()):
 
 
 def identity(recipe, settings, epochs, evaluate, data_sha256):
-    """The facts that make a run, its `key`, and its `kin`: the key of the same run on any data."""
-    facts = {"recipe": recipe, "settings": settings, "epochs": epochs, "evaluate": evaluate}
-    data = {"data_sha256": data_sha256}
-    return facts | data | {"kin": short_hash(facts), "key": short_hash(facts | data)}
+    """The facts that make a run, its `key`, and its `kin`: the key of the same run on any data,
+    measured on any. evaluate: [name, digest of what is measured] or None."""
+    facts = {"recipe": recipe, "settings": settings, "epochs": epochs}
+    kin = short_hash(facts | {"evaluate": evaluate and evaluate[0]})
+    facts |= {"evaluate": evaluate, "data_sha256": data_sha256}
+    return facts | {"kin": kin, "key": short_hash(facts)}
 
 
 def arguments(recipe, tensors, settings):

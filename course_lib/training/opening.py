@@ -120,7 +120,7 @@ def earlier_cost(about):
 def _candidates(about):
     """((record, weights), whether the data are the same to the bit) of shipped runs to look at: the
     one of this key, though one of its files be gone, else its kin, runs that differ in nothing but
-    the sha256 of their data."""
+    the sha256 of their data and of what is measured."""
     exact = records.shipped(about)
     if any(path.is_file() for path in exact):
         return [(exact, True)]
@@ -136,7 +136,7 @@ def _notes(record, behaviour, same_data):
     """What to say of a shipped run beside that it was opened; Damaged where its data are others."""
     notes = []
     if not same_data:
-        if change := other_data(record.get("summary", []), summary(behaviour.tensors)):
+        if change := other_data(record.get("summary", []), summary(behaviour.data())):
             raise Damaged(change)
         notes.append("; this machine's data differ in rounding")
     trained_by, here = record["about"]["torch"].split("+")[0], torch.__version__.split("+")[0]

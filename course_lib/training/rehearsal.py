@@ -61,11 +61,11 @@ def fit(about, step, batches, evaluate=None):
     return pd.DataFrame(rows)
 
 
-def timed_epoch(step, batches, epochs=1, evaluate=None):
-    """(a row of the history, the seconds an epoch would take), from a few of the steps that a
-    training of so many epochs makes, and one evaluate()."""
+def timed_epoch(step, batches, epochs=1, evaluate=None, n_steps=N_STEPS):
+    """(a row of the history, the seconds an epoch would take), from n_steps of the steps that a
+    training of so many epochs makes, fewer where they are slow, and one evaluate()."""
     set_training(step, True)
-    row, a_step = _timed_steps(step, batches, min(1 + N_STEPS, epochs * len(batches)))
+    row, a_step = _timed_steps(step, batches, min(1 + n_steps, epochs * len(batches)))
     set_training(step, False)
     begun = time.perf_counter()
     row |= {name: float(value) for name, value in evaluate().items()} if evaluate else {}

@@ -154,7 +154,7 @@ def _train(about, behaviour, step, batches, measure, title):
     }
     record = mark | {
         "about": about,
-        "summary": opening.summary(behaviour.tensors),
+        "summary": opening.summary(behaviour.data()),
         "finished": time.time(),
     }
     record["history"] = history.to_dict("list")

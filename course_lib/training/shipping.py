@@ -15,11 +15,11 @@ as that which measured after each epoch where a notebook here has opened the run
 restamp --renamed models.vae.recipe=models.vae.train.
 """
 
-import argparse
 import json
 import sys
 
 from course_lib.atomic import read_json, write_bytes, write_json
+from course_lib.command import Parser
 from course_lib.data import inputs, sets
 from course_lib.paths import cache_root, weights_root
 from course_lib.training import (
@@ -170,7 +170,7 @@ def restamp(renamed=None):
 
 def main(words=None):
     """The exit status: 0, or 1 with one line for each run that does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("ship", help="move a run of the cache to weights/")
     one.add_argument("run", help="recipe-key, as train_or_load prints it")

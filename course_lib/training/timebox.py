@@ -8,6 +8,8 @@ from course_lib.paths import cache_root
 from course_lib.training import distributed, keys, records, rehearsal, runs
 from course_lib.training.source_digest import source_digest
 
+N_STEPS = 200  # or those of rehearsal.SECONDS: a moment in which the machine is busy decides less
+
 
 def epochs_within(minutes, recipe, tensors, settings, epochs, evaluate=None, held=()):
     """How many of the epochs of this run (see runs.train_or_load) fit, by a few steps and one
@@ -17,12 +19,13 @@ def epochs_within(minutes, recipe, tensors, settings, epochs, evaluate=None, hel
     path = cache_root() / "minutes" / f"{records.name_of(about)}-{minutes:g}.json"
     asked = {"minutes": minutes, "of": epochs, "source_sha256": source_digest(recipe)}
     chosen = distributed.on_rank_zero(lambda: _kept(path, asked))
+    before = "" if chosen is None else f", as chosen before (kept in {path})"
     if chosen is None:
         seconds = _epoch_seconds(recipe, tensors, about["settings"], epochs, evaluate, held)
         chosen = distributed.on_rank_zero(lambda: fitting(minutes, epochs, seconds))
         distributed.on_rank_zero(lambda: write_json(path, asked | {"epochs": chosen}))
     if distributed.rank() == 0:
-        print(f"{minutes:g} minutes: {chosen} of {epochs} epochs", flush=True)
+        print(f"{minutes:g} minutes: {chosen} of {epochs} epochs{before}", flush=True)
     return chosen
 
 
@@ -50,4 +53,4 @@ def _epoch_seconds(recipe, tensors, settings, epochs, evaluate, held):
         step, batches = runs.begin(recipe, tensors, settings)
         measure = runs.measure_of(evaluate, step, held) if evaluate else None
         with distributed.distribute(step, batches) as (update, shards):
-            return rehearsal.timed_epoch(update, shards, epochs, measure)[1]
+            return rehearsal.timed_epoch(update, shards, epochs, measure, N_STEPS)[1]

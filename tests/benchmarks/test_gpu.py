@@ -122,6 +122,31 @@ def test_wrong_words_are_said(words, said, capsys, monkeypatch):
     assert said in capsys.readouterr().err
 
 
+def test_what_a_process_died_of_is_tried_once_more_and_then_left_out(tmp_path, monkeypatch):
+    """Each process adds to the results what it has begun, and dies; the last one finds no more."""
+    begins = [{"a": "begun, captured"}, {"a": "begun"}, {"b": "begun, captured"}, {}]
+
+    class Process:
+        def __init__(self, command):
+            known = gpu.Results(tmp_path)
+            seen.append({name: row["state"] for name, row in known.rows.items()})
+            self.new = begins.pop(0)
+            for name, state in self.new.items():
+                known.put(name, {"state": state})
+
+        def wait(self, seconds):
+            return 1 if self.new else 0
+
+    seen, done = [], {"state": "done"}
+    monkeypatch.setattr(gpu.subprocess, "Popen", Process)
+    gpu.Results(tmp_path).put("c", {"state": "begun"})  # by a command that was killed
+    gpu.Results(tmp_path).put("d", done)
+    assert gpu.main(["--out", str(tmp_path)]) == 0
+    out = "left out: the process that trained it died"
+    assert seen[:2] == [{"d": "done"}, {"d": "done", "a": "begun, captured"}]
+    assert seen[2:] == [{"d": "done", "a": out}, {"d": "done", "a": out, "b": "begun, captured"}]
+
+
 @pytest.mark.slow
 def test_what_trains_ends_with_what_watches_it():
     """Or on a rented machine a killed command would go on."""
@@ -145,13 +170,14 @@ def test_it_trains_on_a_bare_machine_and_tells_what_came_of_each(bare, tmp_path)
     told = tmp_path / "out" / "results.json"
     told.parent.mkdir()
     first, second = (f"03-0{i} models.cvae.recipe" for i in (1, 2))
-    # As two processes left it that died: the first tried a captured step, the second a plain one.
-    told.write_text(json.dumps({first: {"state": "begun, captured"}, second: {"state": "begun"}}))
+    # As a killed command left it: one was begun, and one had killed two processes.
+    out = {"state": "left out: the process that trained it died"}
+    told.write_text(json.dumps({first: {"state": "begun, captured"}, second: out}))
     for _ in range(2):
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         rows = json.loads(told.read_text())
-        assert rows.pop(second) == {"state": "begun"}, "what killed a process twice is left out"
+        assert rows.pop(second) == out
         assert len(rows) >= 6 and all(row["state"] == "done" for row in rows.values())
     assert "training" not in done.stdout, "what is done is not done again"
     row = rows[first]

@@ -1,5 +1,6 @@
 """As many of the epochs as fit into some minutes: rehearsed, divided, kept."""
 
+import math
 import re
 
 import inputs
@@ -84,7 +85,7 @@ def test_pages_share_the_time_and_what_one_does_not_use_goes_to_the_others():
 
 
 def test_too_few_minutes_are_refused_with_how_many_it_takes():
-    with pytest.raises(minutes.PlanError, match="2 minutes are too short.* it takes about 4$"):
+    with pytest.raises(minutes.PlanError, match="MINUTES=2 is too short.* it takes about 4$"):
         minutes.divided({"a": page(20), "b": page(30)}, 110.0, 2)
 
 
@@ -170,11 +171,20 @@ def run_with(root, parameters):
 
 def test_a_cell_that_an_untrained_model_breaks_is_said_and_the_rest_goes_on(course, capsys):
     root = course(BROKEN)
-    assert len(minutes.tried(root, "01_a", {"profile": "quick", "budget": 1.0}).failed) == 1
+    whole = {"profile": "quick", "budget": 1.0}
+    assert len(minutes.tried(root, "01_a", whole, until=math.inf).failed) == 1
     assert "01_a: cell training (ZeroDivisionError: division by zero) failed in the rehearsal" in (
         capsys.readouterr().err
     )
     assert small_course.ran(root) == ["01_a", "end"]
+
+
+def test_a_rehearsal_ends_when_the_time_is_over(course):
+    root = course()
+    with pytest.raises(minutes.PlanError, match="01_a: the time was over.*say more MINUTES"):
+        minutes.shares(root, "quick", ["01_a"], 1e-9)
+    assert not (root / "ran").exists() or small_course.ran(root) == []
+    assert not list((root / "reports" / ".tmp").glob("*/*/"))
 
 
 def test_two_rehearsals_that_differ_are_refused():
@@ -192,7 +202,7 @@ def rehearsed(monkeypatch):
     minute each."""
     asked = []
 
-    def rehearsal_of(root, name, parameters):
+    def rehearsal_of(root, name, parameters, until):
         asked.append(parameters["budget"])
         return Rehearsal([training(max(1, round(40 * asked[-1])), seconds=60.0)], 0.0, [])
 
@@ -254,7 +264,7 @@ def test_the_page_and_the_index_say_the_share_and_the_minutes(course, rehearsed)
         (["--minutes", "0"], "'0' is not a number of minutes above 0"),
         (["--minutes", "inf"], "'inf' is not a number of minutes above 0"),
         (["--minutes", "9", "--budget", "0.5"], "BUDGET and MINUTES are two ways"),
-        (["--minutes", "0.5"], "0.5 minutes are too short: .* it takes about 2"),
+        (["--minutes", "0.5"], "MINUTES=0.5 is too short: .* it takes about 2"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(course, rehearsed, words, reason, capsys):

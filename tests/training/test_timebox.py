@@ -37,7 +37,9 @@ def test_the_number_of_epochs_once_chosen_holds(minutes_an_epoch, monkeypatch, c
             command.main([*WORDS, "3.2"])
     minutes_an_epoch(0.5)  # a quicker machine by now: the run is still the one that was begun
     assert command.main([*WORDS, "3.2"]) == 0 and len(asked) == 1
-    assert capsys.readouterr().out.count("3.2 minutes: 3 of 9 epochs") == 2
+    said = capsys.readouterr().out
+    assert said.count("3.2 minutes: 3 of 9 epochs\n") == 1
+    assert said.count("3.2 minutes: 3 of 9 epochs, as chosen before (kept in /") == 1
     assert command.main([*WORDS, "2.2"]) == 0 and len(asked) == 2
     assert "2.2 minutes: 4 of 9 epochs" in capsys.readouterr().out
 

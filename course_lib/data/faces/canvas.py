@@ -1,4 +1,7 @@
-"""The canvas of the face renderer: coordinates, soft coverage, palettes. All is float32.
+"""The canvas of the face renderer: coordinates, soft coverage, palettes.
+
+All is float64. Processors differ in the last digits of a sine or a root; of 24 million bytes
+painted in float32 that moved up to thirty by one level, so that the data had another digest.
 
 A canvas holds n square pictures at once, of the same window: PORTRAIT is x from -EXTENT (left) to
 EXTENT (right), y from -EXTENT (top) to EXTENT (bottom); a head is about 1 wide and 1.4 high. Each
@@ -12,6 +15,7 @@ import math
 
 import torch
 
+DTYPE = torch.float64
 EXTENT = 0.91
 PORTRAIT = (-EXTENT, -EXTENT, 2 * EXTENT)  # left, top and side of the window, in x and y
 TILT = math.radians(12)  # head_tilt = 1
@@ -108,12 +112,12 @@ def mix(a, b, weight):
 
 def rgb(red, green, blue):
     """One colour for every picture, (1, 3, 1, 1)."""
-    return torch.tensor([red, green, blue], dtype=torch.float32)[None, :, None, None]
+    return torch.tensor([red, green, blue], dtype=DTYPE)[None, :, None, None]
 
 
 def palette(colours, position):
     """Colours (n, 3, 1, 1) at position (n, 1, 1, 1) in [0, 1] along evenly spaced ones."""
-    table = torch.tensor(colours, dtype=torch.float32, device=position.device)
+    table = torch.tensor(colours, dtype=DTYPE, device=position.device)
     place = position.flatten() * (len(colours) - 1)
     left = place.floor().clamp(0, len(colours) - 2).long()
     return mix(table[left], table[left + 1], (place - left)[:, None])[:, :, None, None]
@@ -124,7 +128,7 @@ def blank(tilt, turn, size, window=PORTRAIT):
     (n, 1, 1, 1) in [-1, 1]."""
     n, (left, top, side) = len(tilt), window
     pixel = side / size
-    line = (torch.arange(size, dtype=torch.float32, device=tilt.device) + 0.5) * pixel
+    line = (torch.arange(size, dtype=DTYPE, device=tilt.device) + 0.5) * pixel
     x = (line + left).expand(1, 1, size, size).contiguous()
     y = (line + top)[:, None].expand(1, 1, size, size).contiguous()
     cos, sin = torch.cos(TILT * tilt), torch.sin(TILT * tilt)
@@ -134,6 +138,6 @@ def blank(tilt, turn, size, window=PORTRAIT):
     u = u - sin * (0.14 + 0.14 * v.clamp(0, 0.6))
     bulge = (1 - (u / 0.8).clamp(-0.95, 0.95).square()).sqrt()
     s = cos * u - sin * bulge * (0.31 - 0.18 * v.clamp(0, 0.6))
-    image = torch.zeros(n, 3, size, size, device=tilt.device)
-    fields = [x, y, u, v, s, *torch.zeros(3, n, 1, size, size, device=tilt.device)]
+    image = torch.zeros(n, 3, size, size, dtype=DTYPE, device=tilt.device)
+    fields = [x, y, u, v, s, *(torch.zeros_like(u) for _ in range(3))]
     return Canvas(image, fields, pixel, left, top)

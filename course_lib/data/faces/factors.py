@@ -89,13 +89,14 @@ def sample_factors(n, seed):
     """(n, F) float32, one row a face, columns as in FACTORS. The same seed gives the same rows."""
     _check_n(n)
     rng = torch.Generator().manual_seed(seed)
-    draw = dict(zip(FACTORS, torch.rand(len(FACTORS), n, generator=rng), strict=True))
-    spare = torch.rand(4, n, generator=rng)
+    # float64 in between: powers differ between processors in the last digits of float32.
+    draw = dict(zip(FACTORS, torch.rand(len(FACTORS), n, generator=rng).double(), strict=True))
+    spare = torch.rand(4, n, generator=rng).double()
     _sample_person(draw, spare)
     _sample_expression(draw, spare)
     table = torch.stack([draw[name] for name in FACTORS], dim=1)
     low, high = _bounds()
-    return table.clamp(low, high)
+    return table.float().clamp(low, high)
 
 
 def sample_uniform(n, seed, varying=CLOSE_UP_FACTORS):
@@ -135,7 +136,7 @@ def _bounds():
 
 def _sample_person(f, spare):
     """In place: uniform draws become a plausible person."""
-    male = (spare[0] < 0.42).float()
+    male = (spare[0] < 0.42).double()
     f["masculine"] = torch.where(male > 0, 0.65 + 0.35 * f["masculine"], 0.35 * f["masculine"])
     f["hair_length"] = torch.where(
         male > 0, 0.45 * f["hair_length"].square(), 0.2 + 0.8 * f["hair_length"]

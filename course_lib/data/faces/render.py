@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.data.faces import hair, parts
-from course_lib.data.faces.canvas import EXTENT, PORTRAIT, TURN, blank, blob, palette
+from course_lib.data.faces.canvas import DTYPE, EXTENT, PORTRAIT, TURN, blank, blob, palette
 from course_lib.data.faces.factors import COLUMN, checked, sample_factors
 
 # From 23 to 77 % of a portrait's width and 30 to 84 % of its height: brows to chin.
@@ -61,6 +61,7 @@ def _in_chunks(factors, size, paint, window=PORTRAIT, finer=1):
 
 def _person(rows):
     """The factors by name, each (n, 1, 1, 1), and what many parts need of them."""
+    rows = rows.to(DTYPE)
     f = SimpleNamespace(**{k: rows[:, i, None, None, None] for k, i in COLUMN.items()})
     f.half = 0.420 + 0.105 * f.face_width
     f.skin, f.hair = hair.skin_colour(f), hair.hair_colour(f)
