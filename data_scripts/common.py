@@ -35,9 +35,7 @@ class BadItem(Problem):
 
 def parser(doc, default_out):
     """The options that all scripts have."""
-    parser = Parser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", help="folder in the publisher's layout (else COURSE_DATA)")
     parser.add_argument("--out", type=Path, help=f"folder of the prepared set ({default_out})")
     parser.add_argument("--again", action="store_true", help="prepare a complete set anew")

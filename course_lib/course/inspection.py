@@ -8,17 +8,6 @@ from torch.utils.flop_counter import FlopCounterMode
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def has_bf16(device):
-    """Does the device multiply in bfloat16? Where it cannot, bf16 is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-BF16 = has_bf16(DEVICE)
-
-
 def layer_table(model, *inputs):
     """A DataFrame (layer, output shape, parameters), a row a layer, from one pass of the inputs."""
     rows, hooks = [], []

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from course_lib.course import figures, results, widgets
-from course_lib.course.inspection import count_parameters, has_bf16, layer_table, multiply_adds
+from course_lib.course.inspection import count_parameters, layer_table, multiply_adds
 from course_lib.course.protocol import PROTOCOL
 from course_lib.course.widgets import explore
 from course_lib.models import ae
@@ -244,20 +244,6 @@ def test_an_unknown_profile_or_a_budget_out_of_range_is_refused(profile, budget,
 def test_a_run_in_bf16_says_so():
     run = SimpleNamespace(about=RUN_ABOUT | {"settings": {"lr": 0.1, "bf16": True}})
     assert results.protocol(ABOUT, run, unit="x")["budget"].endswith("rate 0.1, bf16")
-
-
-@pytest.mark.parametrize(
-    ("able", "expected"),
-    [
-        ({"avx512_bf16": True, "amx_bf16": False}, True),
-        ({"amx_bf16": True}, True),
-        ({"avx512_bf16": False, "avx2": True}, False),
-        ({}, False),
-    ],
-)
-def test_bf16_is_for_processors_that_multiply_in_it(able, expected, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert has_bf16(torch.device("cpu")) is expected
 
 
 def test_several_runs_stand_in_one_protocol():

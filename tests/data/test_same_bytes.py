@@ -46,7 +46,14 @@ def test_they_are_those_that_runs_were_trained_on():
     assert digests() == BYTES
 
 
-@pytest.mark.parametrize("how", ELSEWHERE)
+@pytest.mark.parametrize(
+    "how",
+    [
+        "torch without vectors",
+        pytest.param("torch with AVX2", marks=pytest.mark.slow),
+        pytest.param("MKL for any processor", marks=pytest.mark.slow),
+    ],
+)
 def test_other_kernels_give_the_same(how, tmp_path):
     words = "import json, test_same_bytes as t; print(json.dumps(t.digests()))"
     env = os.environ | ELSEWHERE[how] | {"COURSE_CACHE": str(tmp_path)}

@@ -120,6 +120,23 @@ def test_data_that_differ_in_rounding_open_it_and_other_data_do_not(shipped, cap
     assert "trained on other data" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("change", ["rounded", "fewer", "others"])
+def test_what_is_measured_after_each_epoch_may_differ_in_rounding_alone(
+    change, no_training, capsys
+):
+    held = inputs.tensor("faces/test/20:x").clone()
+    measured = lambda: train(evaluate=vae.held_out, held=[held])
+    shipping.ship(records.name_of(measured().about), WORDS)
+    held[5, 0, 3, 7] ^= 1
+    if change == "rounded":
+        no_training()
+        assert measured().about["shipped"] and "differ in rounding" in capsys.readouterr().out
+        return
+    held = held[:19] if change == "fewer" else held.flip(0)
+    assert not measured().about.get("shipped")
+    assert "it was trained on" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("change", ["one black", "two swapped", "fewer"])
 def test_data_of_which_a_few_rows_differ_are_other_data(change, shipped, capsys):
     x = inputs.tensor(WORDS[0]).clone()
