@@ -3,10 +3,12 @@ never on a picture of this course: the Haar cascade for frontal faces of OpenCV 
 2001; Lienhart & Maydt 2002). docs/metrics.md shows on real pictures what it sees and what not.
 """
 
-import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 
 from course_lib.evaluation import stats
@@ -15,15 +17,18 @@ CASCADE = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
 SIDE = 192  # pixels to which a picture is enlarged: the detector was made for faces in photographs
 SMALLEST = 70  # pixels of the 192: smaller "faces" are eyes, curls and chance
 LARGE = 1.7  # times the smallest: most faces that are found are larger, and cost a third
-cv2.setNumThreads(1)  # the pictures are small, and whoever calls has other uses for the cores
+ALIKE = 0.2  # hits whose edges differ by less, of their size, are of one face: OpenCV's own default
+cv2.setNumThreads(1)  # a picture is small: pictures go side by side instead
+_own = threading.local()
 
 
-@functools.cache
 def _detector():
-    detector = cv2.CascadeClassifier(str(CASCADE))
-    if detector.empty():
+    """This thread's own: a detector works on one picture at a time."""
+    if not hasattr(_own, "detector"):
+        _own.detector = cv2.CascadeClassifier(str(CASCADE))
+    if _own.detector.empty():
         raise FileNotFoundError(f"{CASCADE} is missing: OpenCV 4 has it, run `make install`")
-    return detector
+    return _own.detector
 
 
 def faces_found(x, margin=48, step=1.1, neighbours=3, smallest=SMALLEST):
@@ -37,8 +42,9 @@ def faces_found(x, margin=48, step=1.1, neighbours=3, smallest=SMALLEST):
     x = torch.as_tensor(x).detach().cpu()
     x = x if x.dtype == torch.uint8 else (255 * x).round().clamp(0, 255).byte()
     pictures = x.permute(0, 2, 3, 1).contiguous().numpy()
-    hits = [_is_found(_enlarged(p, margin), step, neighbours, smallest) for p in pictures]
-    return torch.tensor(hits, dtype=torch.bool)
+    found = lambda p: _is_found(_enlarged(p, margin), step, neighbours, smallest)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return torch.tensor(list(pool.map(found, pictures)), dtype=torch.bool)
 
 
 def _enlarged(picture, margin):
@@ -51,9 +57,12 @@ def _enlarged(picture, margin):
 def _is_found(grey, step, neighbours, smallest):
     """Large faces are sought first, for which there are few places. One that enough hits agree on
     is found by the whole search too, since more hits make no group of them smaller."""
-    for least in (round(LARGE * smallest), smallest):
-        boxes = _detector().detectMultiScale(grey, step, neighbours, minSize=(least, least))
-        if len(boxes):
+    large, hits = round(LARGE * smallest), []
+    for least, most in ((large, 0), (smallest, large - 1)):  # no limit, and below the large ones
+        sizes = {"minSize": (least, least), "maxSize": (most, most)}
+        boxes = _detector().detectMultiScale(grey, step, 0, **sizes)
+        hits += np.reshape(boxes, (-1, 4)).astype(int).tolist()
+        if hits and len(cv2.groupRectangles(hits, neighbours, ALIKE)[0]):
             return True
     return False
 
