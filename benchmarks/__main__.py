@@ -1,6 +1,6 @@
 """make bench: what is quick and by how much, as a Markdown table of ratios.
 
-    make bench                       every row, about ten minutes on two quiet cores
+    make bench                       every row, about five minutes on two quiet cores
     make bench ONLY="vae hvae"       some rows
     make bench ONLY="vae" BUSY=1     beside other work: one thread, and processor time is counted
 

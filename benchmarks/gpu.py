@@ -2,7 +2,7 @@
 
     python -m benchmarks.gpu --minutes 9 --out OUT                what there is time for
     python -m benchmarks.gpu --minutes 9 --out OUT 08 05          of these groups alone
-    CUDA_VISIBLE_DEVICES= python -m benchmarks.gpu --share 0.01   a rehearsal on a CPU
+    CUDA_VISIBLE_DEVICES= python -m benchmarks.gpu --share 0.0001   a rehearsal on a CPU
 
 Needs torch, torchvision, torchmetrics, scipy, pandas, matplotlib, safetensors and tqdm; nothing of
 Jupyter. The trainings are those that the notebooks' full profile asks for (asked.py), and some that
@@ -48,9 +48,9 @@ CARDS = {
 
 def poster():
     """The poster's size, 10.4 million parameters, with the groups and without."""
-    x = inputs.tensor("celeba/train:x").to(DEVICE)
+    x, held = (inputs.tensor(f"celeba/{split}:x").to(DEVICE) for split in ("train", "test"))
     how = dict(bf16=True, lr=5e-4, anneal=200)
-    return [Training(hvae.recipe, [x], how | {"simple": s}, 200, hvae.held_out, [x[:500]])
+    return [Training(hvae.recipe, [x], how | {"simple": s}, 200, hvae.held_out, [held[:500]])
             for s in (False, True)]  # fmt: skip
 
 
@@ -65,7 +65,7 @@ GROUPS = {  # in the order of their value: which question waits for them
     **{number: partial(asked, number) for number in ("08", "05", "06", "07")},
     "source": partial(longer, "05", gan_baseline.recipe, 2222, 1),  # 100,000 steps of 200 faces
     "sigmas": partial(longer, "02", vae.recipe, 500, 5),
-    **{number: partial(asked, number) for number in ("01", "02", "03", "04")},
+    **{number: partial(asked, number) for number in ("01", "02", "03", "04", "09")},
 }
 
 
@@ -87,7 +87,8 @@ def main(words=None):
         parser.error(f"--minutes is above 0, not {options.minutes:g}")
     if options.out.exists() and not options.out.is_dir():
         parser.error(f"--out: {options.out} is no folder")
-    return work(options) if options.worker else watch(options, words or sys.argv[1:])
+    words = sys.argv[1:] if words is None else words
+    return work(options) if options.worker else watch(options, words)
 
 
 def watch(options, words):
@@ -108,7 +109,7 @@ def watch(options, words):
             Results(options.out).forget_begun()
             print(f"gpu: {options.minutes:g} minutes are over; {options.out} holds what is done")
             return 0
-    print("gpu: the process that trains died twice without a new result", file=sys.stderr)
+    print("gpu: the process that trains died without a new result", file=sys.stderr)
     return 1
 
 
@@ -132,7 +133,8 @@ def work(options):
             continue
         for i, one in enumerate(trainings, 1):
             one = one if options.share == 1 else one.shortened(options.share)
-            name = f"{group}-{i:02d} {keys.name_of(one.recipe)}"
+            key = keys.describe(*one[:4])["key"]  # another share is another training
+            name = f"{group}-{i:02d} {keys.name_of(one.recipe)} {key[:8]}"
             state = results.rows.get(name, {}).get("state")
             if state in (None, "begun, captured"):
                 tell(results, packed, name, one, by_graph=state is None and DEVICE.type == "cuda")
@@ -158,6 +160,9 @@ def tell(results, packed, name, one, by_graph):
         results.put(name, {"state": str(error)})
         return
     about, last = run.about, run.history.iloc[-1].to_dict()
+    if about.get("shipped"):
+        results.put(name, {"state": "ships with the course", "last": last})
+        return
     images = about["steps"] * about["settings"]["batch"]
     row = {"state": "done", "captured": by_graph, "steps": about["steps"], "last": last}
     row |= {"seconds": about["seconds"], "images a second": images / max(about["seconds"], 1e-9)}
@@ -178,9 +183,9 @@ def measurable(one):
 
 
 def shares(one, about):
-    """What all steps together, evaluations left out, take of what the card could do meanwhile:
-    {"share of bf16": of its operations, "share of bandwidth": of its bytes (see traffic.py)}; None
-    each of a card that is not in CARDS."""
+    """What all steps take of what the card could do in the seconds of the whole training, those of
+    its evaluations included: {"share of bf16": of its operations, "share of bandwidth": of its
+    bytes (see traffic.py)}; None each of a card that is not in CARDS."""
     most = next((able for card, able in CARDS.items() if card in device_name(DEVICE)), None)
     names = "share of bf16", "share of bandwidth"
     if most is None:

@@ -27,7 +27,7 @@ class Page(NamedTuple):
     least: Rehearsal | None = None
 
     def seconds(self, share):
-        """What the page would take at this share: what is kept at that share is not trained."""
+        """What the page would take at this share: what is kept of the whole is not trained."""
         if share == WHOLE:
             return seconds_of(self.whole.rest, map(cost, self.whole.trainings))
         if self.least is None:

@@ -1,6 +1,7 @@
 """A notebook rehearsed: run with a few steps in place of each training, to see what it would take.
 
-What is made is thrown away. The cache is a copy of links, so kept runs are found and none is made.
+What is trained is thrown away: the cache is a copy of links, so kept runs are found and none is
+made. Rendered pictures and finished comparisons stay.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import execute
 import progress
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from course_lib import atomic
 from course_lib.paths import cache_root
@@ -77,6 +78,8 @@ def run(root, name, parameters, work, until):
                 client.execute_cell(cell, place)
             except CellExecutionError:
                 failed.append(f"{cell['id']} ({execute.cell_fault(cell)})")
+            except DeadKernelError as error:
+                raise execute.NotebookError(f"cell {cell['id']}: {error}") from None
     noted = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     rest = time.perf_counter() - begun + sum(facts.get("rest", 0.0) for facts in noted)
     return Rehearsal(marked([facts for facts in noted if "training" in facts]), rest, failed)

@@ -16,7 +16,7 @@ from course_lib.evaluation import stats
 CASCADE = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
 SIDE = 192  # pixels to which a picture is enlarged: the detector was made for faces in photographs
 SMALLEST = 70  # pixels of the 192: smaller "faces" are eyes, curls and chance
-LARGE = 1.7  # times the smallest: most faces that are found are larger, and cost a third
+LARGE = 1.7  # times the smallest: most faces are larger, and this search costs a third of the whole
 ALIKE = 0.2  # hits whose edges differ by less, of their size, are of one face: OpenCV's own default
 cv2.setNumThreads(1)  # a picture is small: pictures go side by side instead
 _own = threading.local()

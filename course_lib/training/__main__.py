@@ -147,12 +147,15 @@ def add_setting(group, option, default):
         group.add_argument(option, action=action, default=default, help=f"{default}")
         return
     values = default if isinstance(default, tuple) else (default,)
+    kind = (
+        float if default is None else type(values[0])
+    )  # a sigma that is learnt where none is said
     group.add_argument(
         option,
-        type=type(values[0]),
+        type=kind,
         nargs=len(values) if isinstance(default, tuple) else None,
         default=default,
-        metavar=type(values[0]).__name__.upper(),
+        metavar=kind.__name__.upper(),
         help=" ".join(map(str, values)),
     )
 
@@ -171,7 +174,8 @@ def train(options, settings):
         epochs = timebox.epochs_within(
             options.minutes, options.recipe, [x], settings, epochs, evaluate, held
         )
-        settings |= {"epochs": epochs} if "epochs" in settings else {}
+        schedules = [name for name in ("epochs", "anneal") if settings.get(name) == options.epochs]
+        settings |= dict.fromkeys(schedules, epochs)
     return runs.train_or_load(options.recipe, [x], settings, epochs, evaluate, held), len(x)
 
 

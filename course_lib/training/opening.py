@@ -1,7 +1,8 @@
 """Look for a finished run: in the cache, then among the runs that ship with the course.
 
 What is damaged, or was trained by code that behaves otherwise, is said and not used. Only a run of
-the cache that is proven damaged or stale is deleted: one that cannot be read now may be read later.
+the cache that is proven damaged is deleted: one that cannot be read now may be read later, and one
+of other code is set aside.
 """
 
 import contextlib
@@ -36,8 +37,6 @@ def _cached(about, behaviour, step, retrain):
         kept = records.read(records.cached(about))
         if kept is None or (retrain and kept[0].get("finished", 0) < since()):
             return None
-        record, states = kept
-        records.put_in(step, states)
     except Damaged as error:
         print(f"kept run {name}: {error}; it is trained again")
         records.remove(about)
@@ -46,7 +45,8 @@ def _cached(about, behaviour, step, retrain):
         raise OSError(
             f"kept run {name} cannot be read: {error}; mend that, nothing was changed"
         ) from None
-    if change := behaviour.misfit(record) or behaviour.mismeasured(record, step.best):
+    record, states = kept
+    if change := behaviour.misfit(record) or _put(step, states, behaviour, record):
         aside = records.set_aside(about, record["source_sha256"])
         print(f"kept run {name}: {change}; it is trained again, the old one is in {aside.name}")
         return None
@@ -54,6 +54,15 @@ def _cached(about, behaviour, step, retrain):
     how = record["about"]
     print(f"kept run {name}: opened ({how['epochs']} epochs, trained in {_cost(how)})")
     return record
+
+
+def _put(step, states, behaviour, record):
+    """Put the weights in; None, or what tells that they are of other code."""
+    try:
+        records.put_in(step, states)
+    except Damaged as error:
+        return f"{error}"
+    return behaviour.mismeasured(record, step.best)
 
 
 def _stamp(about, record, behaviour):

@@ -18,6 +18,7 @@ def epochs_within(minutes, recipe, tensors, settings, epochs, evaluate=None, hel
     about = distributed.on_rank_zero(describe)
     path = cache_root() / "minutes" / f"{records.name_of(about)}-{minutes:g}.json"
     asked = {"minutes": minutes, "of": epochs, "source_sha256": source_digest(recipe)}
+    asked |= {"device": distributed.device_name(tensors[0].device)}  # and how many of them
     chosen = distributed.on_rank_zero(lambda: _kept(path, asked))
     before = "" if chosen is None else f", as chosen before (kept in {path})"
     if chosen is None:

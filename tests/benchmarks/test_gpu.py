@@ -169,7 +169,9 @@ def test_it_trains_on_a_bare_machine_and_tells_what_came_of_each(bare, tmp_path)
     command += ["--out", str(tmp_path / "out"), "03"]
     told = tmp_path / "out" / "results.json"
     told.parent.mkdir()
-    first, second = (f"03-0{i} models.cvae.recipe" for i in (1, 2))
+    trained = [one.shortened(1e-5) for one in asked("03", "quick")[:2]]
+    key = [keys.describe(*one[:4])["key"][:8] for one in trained]
+    first, second = (f"03-0{i} models.cvae.recipe {key[i - 1]}" for i in (1, 2))
     # As a killed command left it: one was begun, and one had killed two processes.
     out = {"state": "left out: the process that trained it died"}
     told.write_text(json.dumps({first: {"state": "begun, captured"}, second: out}))

@@ -25,7 +25,7 @@ BYTES = {
     "swapped_parts": "b9da392df3c87179",
     "no_face": "21ffa4d686b1825d",
 }
-ELSEWHERE = {  # how torch and MKL work on processors without AVX2, and on those of other makers
+ELSEWHERE = {  # how torch and MKL work on other processors
     "torch without vectors": {"ATEN_CPU_CAPABILITY": "default"},
     "torch with AVX2": {"ATEN_CPU_CAPABILITY": "avx2"},
     "MKL for any processor": {"MKL_CBWR": "COMPATIBLE"},
@@ -42,7 +42,7 @@ def pictures(word):
     return inputs.tensor(word)
 
 
-def test_they_are_those_that_runs_were_trained_on():
+def test_they_are_those_they_have_had_since():
     assert digests() == BYTES
 
 

@@ -179,6 +179,14 @@ def test_a_cell_that_an_untrained_model_breaks_is_said_and_the_rest_goes_on(cour
     assert small_course.ran(root) == ["01_a", "end"]
 
 
+def test_a_notebook_whose_kernel_dies_is_left_to_the_build(course):
+    root = course("import os\nos._exit(1)")
+    with pytest.raises(rehearse.execute.NotebookError, match="cell training: Kernel died"):
+        rehearse.rehearse(root, "01_a", {"profile": "quick", "budget": 1.0})
+    whole = {"profile": "quick", "budget": 1.0}
+    assert minutes.tried(root, "01_a", whole, until=math.inf) == Rehearsal([], 0.0, [])
+
+
 def test_a_rehearsal_ends_when_the_time_is_over(course):
     root = course()
     with pytest.raises(minutes.PlanError, match="01_a: the time was over.*say more MINUTES"):

@@ -172,6 +172,18 @@ def test_a_run_that_todays_code_does_not_repeat_is_set_aside_and_not_lost(monkey
     assert len(folders()) == 2 and all((f / "weights.safetensors").is_file() for f in folders())
 
 
+def test_a_run_of_a_model_with_other_parts_is_set_aside_too(monkeypatch, capsys):
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    other_code(monkeypatch)
+    monkeypatch.setattr(fingerprint, "difference", lambda *a: None)
+    monkeypatch.setattr(runs.opening.records, "_shapes", lambda state: [*state] + [id(state)])
+    runs.train_or_load(recipe, [pictures()], {}, 1)
+    assert (
+        "other names or shapes; it is trained again, the old one is in" in capsys.readouterr().out
+    )
+    assert len(folders()) == 2 and all((f / "weights.safetensors").is_file() for f in folders())
+
+
 def test_a_run_that_is_not_used_leaves_nothing_in_the_one_trained_instead(monkeypatch):
     expected = unbroken()
     with monkeypatch.context() as changed:

@@ -119,8 +119,9 @@ def test_bad_input_is_one_line_and_status_2(line, message, alone, capsys):
 
 def test_the_settings_of_a_family_are_options_with_its_types_and_defaults(capsys):
     line = "hvae --data faces --epochs 3 --width 8 6 4 --lr 1e-2 --simple --no-bf16 --seed=2"
-    options, settings = command.read(line.split())
+    options, settings = command.read([*line.split(), "--sigma", "0.05"])
     wanted = {"width": (8, 6, 4), "lr": 0.01, "simple": True, "bf16": False, "seed": 2}
+    wanted |= {"sigma": 0.05}
     assert settings == keys.arguments(hvae.recipe, [toy_family.pictures()], wanted)
     assert (options.data, options.epochs, options.recipe) == ("faces", 3, hvae.recipe)
     with pytest.raises(SystemExit) as end:
