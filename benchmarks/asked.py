@@ -102,7 +102,7 @@ def leading_to_trainings(sources):
 def noted(found):
     """In here what would train is put into the list `found` in place of that."""
 
-    def note(recipe, tensors, settings, epochs, evaluate=None, held=(), **more):
+    def note(recipe, tensors, settings, epochs, evaluate=None, held=(), *title, **more):
         if not stands_in(*tensors, *held, *settings.values(), epochs):
             found.append(Training(recipe, list(tensors), settings, epochs, evaluate, tuple(held)))
         return MagicMock(numbers=defaultdict(float))
