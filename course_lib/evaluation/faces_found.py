@@ -3,7 +3,7 @@ never on a picture of this course: the Haar cascade for frontal faces of OpenCV 
 2001; Lienhart & Maydt 2002). docs/metrics.md shows on real pictures what it sees and what not.
 """
 
-import threading
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,16 +19,15 @@ SMALLEST = 70  # pixels of the 192: smaller "faces" are eyes, curls and chance
 LARGE = 1.7  # times the smallest: most faces are larger, and this search costs a third of the whole
 ALIKE = 0.2  # hits whose edges differ by less, of their size, are of one face: OpenCV's own default
 cv2.setNumThreads(1)  # a picture is small: pictures go side by side instead
-_own = threading.local()
 
 
-def _detector():
-    """This thread's own: a detector works on one picture at a time."""
-    if not hasattr(_own, "detector"):
-        _own.detector = cv2.CascadeClassifier(str(CASCADE))
-    if _own.detector.empty():
+@functools.cache
+def _detector(thread):
+    """One for each thread: it works on one picture at a time, and takes 40 ms to read."""
+    detector = cv2.CascadeClassifier(str(CASCADE))
+    if detector.empty():
         raise FileNotFoundError(f"{CASCADE} is missing: OpenCV 4 has it, run `make install`")
-    return _own.detector
+    return detector
 
 
 def faces_found(x, margin=48, step=1.1, neighbours=3, smallest=SMALLEST):
@@ -42,9 +41,15 @@ def faces_found(x, margin=48, step=1.1, neighbours=3, smallest=SMALLEST):
     x = torch.as_tensor(x).detach().cpu()
     x = x if x.dtype == torch.uint8 else (255 * x).round().clamp(0, 255).byte()
     pictures = x.permute(0, 2, 3, 1).contiguous().numpy()
-    found = lambda p: _is_found(_enlarged(p, margin), step, neighbours, smallest)
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        return torch.tensor(list(pool.map(found, pictures)), dtype=torch.bool)
+    n = torch.get_num_threads()
+
+    def look(part, thread):
+        how = _detector(thread), step, neighbours, smallest
+        return [_is_found(_enlarged(picture, margin), *how) for picture in part]
+
+    with ThreadPoolExecutor(n) as pool:
+        parts = pool.map(look, np.array_split(pictures, n), range(n))
+        return torch.tensor(sum(parts, []), dtype=torch.bool)
 
 
 def _enlarged(picture, margin):
@@ -54,13 +59,13 @@ def _enlarged(picture, margin):
     return cv2.copyMakeBorder(grey, *[margin] * 4, cv2.BORDER_REPLICATE)
 
 
-def _is_found(grey, step, neighbours, smallest):
+def _is_found(grey, detector, step, neighbours, smallest):
     """Large faces are sought first, for which there are few places. One that enough hits agree on
     is found by the whole search too, since more hits make no group of them smaller."""
     large, hits = round(LARGE * smallest), []
     for least, most in ((large, 0), (smallest, large - 1)):  # no limit, and below the large ones
         sizes = {"minSize": (least, least), "maxSize": (most, most)}
-        boxes = _detector().detectMultiScale(grey, step, 0, **sizes)
+        boxes = detector.detectMultiScale(grey, step, 0, **sizes)
         hits += np.reshape(boxes, (-1, 4)).astype(int).tolist()
         if hits and len(cv2.groupRectangles(hits, neighbours, ALIKE)[0]):
             return True

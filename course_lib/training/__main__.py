@@ -147,9 +147,7 @@ def add_setting(group, option, default):
         group.add_argument(option, action=action, default=default, help=f"{default}")
         return
     values = default if isinstance(default, tuple) else (default,)
-    kind = (
-        float if default is None else type(values[0])
-    )  # a sigma that is learnt where none is said
+    kind = float if default is None else type(values[0])  # None: a sigma that is learnt
     group.add_argument(
         option,
         type=kind,

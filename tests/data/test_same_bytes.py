@@ -30,6 +30,7 @@ ELSEWHERE = {  # how torch and MKL work on other processors
     "torch with AVX2": {"ATEN_CPU_CAPABILITY": "avx2"},
     "MKL for any processor": {"MKL_CBWR": "COMPATIBLE"},
 }
+QUICK = ["torch without vectors"]  # the least like any other
 
 
 def digests():
@@ -47,12 +48,7 @@ def test_they_are_those_they_have_had_since():
 
 
 @pytest.mark.parametrize(
-    "how",
-    [
-        "torch without vectors",
-        pytest.param("torch with AVX2", marks=pytest.mark.slow),
-        pytest.param("MKL for any processor", marks=pytest.mark.slow),
-    ],
+    "how", [pytest.param(how, marks=[] if how in QUICK else pytest.mark.slow) for how in ELSEWHERE]
 )
 def test_other_kernels_give_the_same(how, tmp_path):
     words = "import json, test_same_bytes as t; print(json.dumps(t.digests()))"
